@@ -1,0 +1,115 @@
+r"""Ground truth by other means: exact equilibria by linear programming.
+
+Independent of the learners on purpose. A zero-sum Markov game of finite horizon is solved by backward induction;
+each stage is a matrix game, and a matrix game is a linear programme:
+maximise $v$ subject to $\sum_ax_aQ_{ab}\ge v$ for every column $b$, $x\in\Delta(A)$. Its dual variables are the
+min-player's policy. All stages of a step (games × states) go to SciPy's HiGHS as one block-diagonal programme.
+"""
+
+import numpy as np
+from scipy import optimize, sparse
+
+CHUNK = 256
+SADDLE_TOLERANCE = 1e-12
+
+
+def solve_zero_sum(game):
+    """Exact Nash equilibrium of finite-horizon zero-sum Markov games.
+
+    Parameters
+    ----------
+    game : MarkovGame
+        Zero-sum, finite horizon; any batch axes.
+
+    Returns
+    -------
+    policy : tuple of arrays (..., H, S, A), (..., H, S, B)
+    values : array (..., H, S)
+        $V_h^\\star(s)$ of the max-player.
+
+    Raises
+    ------
+    ValueError
+        If the game is not zero-sum with a finite horizon.
+    """
+    if not game.is_zero_sum or game.horizon is None:
+        raise ValueError(f"game is {game!r}, expected a zero-sum game with a finite horizon.")
+    reward = game.agent_rewards(0)
+    following = np.zeros(game.batch + (game.states,))
+    steps = []
+    for h in reversed(range(game.horizon)):
+        q = reward[..., h, :, :, :] + np.einsum("...sabt,...t->...sab", game.transitions[..., h, :, :, :, :], following)
+        steps.append(matrix_games(q))
+        following = steps[-1][2]
+    rows, columns, values = zip(*steps[::-1], strict=True)
+    return (np.stack(rows, -3), np.stack(columns, -3)), np.stack(values, -2)
+
+
+def matrix_games(payoffs):
+    r"""Equilibria of zero-sum matrix games: closed form for 2×2, linear programming otherwise.
+
+    Parameters
+    ----------
+    payoffs : array (..., A, B)
+        To the row player, who maximises.
+
+    Returns
+    -------
+    rows : array (..., A)
+    columns : array (..., B)
+    values : array (...)
+    """
+    payoffs = np.asarray(payoffs, dtype=float)
+    if payoffs.shape[-2:] == (2, 2):
+        return two_by_two(payoffs)
+    batch, (rows, columns) = payoffs.shape[:-2], payoffs.shape[-2:]
+    flat = payoffs.reshape(-1, rows, columns)
+    solved = [_linear_programme(flat[k : k + CHUNK]) for k in range(0, len(flat), CHUNK)]
+    x, y = (np.concatenate(part) for part in zip(*solved, strict=True))
+    values = np.einsum("na,nab,nb->n", x, flat, y)
+    return x.reshape(*batch, rows), y.reshape(*batch, columns), values.reshape(batch)
+
+
+def two_by_two(payoffs):
+    r"""Equilibria of 2×2 zero-sum games in closed form.
+
+    A pure saddle ($\max\min=\min\max$, with a tolerance: degenerate games otherwise get a wrong value by rounding)
+    is played where there is one; else both mix so as to make the other indifferent.
+
+    Parameters and results as in `matrix_games`.
+    """
+    lower = payoffs.min(-1)
+    upper = payoffs.max(-2)
+    row, column = lower.argmax(-1), upper.argmin(-1)
+    scale = 1 + np.abs(payoffs).max((-2, -1))
+    pure = (upper.min(-1) - lower.max(-1)) <= SADDLE_TOLERANCE * scale
+    a, b, c, d = (payoffs[..., i, j] for i in (0, 1) for j in (0, 1))
+    spread = np.where(pure, 1.0, (a - b) + (d - c))
+    x, y = (d - c) / spread, (d - b) / spread
+    eye = np.eye(2)
+    rows = np.where(pure[..., None], eye[row], np.stack([x, 1 - x], -1))
+    columns = np.where(pure[..., None], eye[column], np.stack([y, 1 - y], -1))
+    return rows, columns, np.einsum("...a,...ab,...b->...", rows, payoffs, columns)
+
+
+def _linear_programme(payoffs):
+    """Policies of n matrix games (n, A, B) by one block-diagonal programme in (x_1, v_1, ..., x_n, v_n)."""
+    count, rows, columns = payoffs.shape
+    cost = np.tile(np.r_[np.zeros(rows), -1.0], count)
+    blocks = np.concatenate([-np.swapaxes(payoffs, 1, 2), np.ones((count, columns, 1))], axis=2)
+    simplex = np.r_[np.ones(rows), 0.0][None]
+    result = optimize.linprog(
+        cost,
+        A_ub=sparse.block_diag(list(blocks), format="csr"),
+        b_ub=np.zeros(count * columns),
+        A_eq=sparse.block_diag([simplex] * count, format="csr"),
+        b_eq=np.ones(count),
+        bounds=np.tile([[0, None]] * rows + [[None, None]], (count, 1)),
+        method="highs-ds",
+        options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
+    )
+    if not result.success:
+        raise ArithmeticError(f"the linear programme of {count} matrix games was not solved: {result.message}")
+    x = np.maximum(result.x.reshape(count, rows + 1)[:, :rows], 0)
+    y = np.maximum(-result.ineqlin.marginals.reshape(count, columns), 0)
+    return x / x.sum(-1, keepdims=True), y / y.sum(-1, keepdims=True)

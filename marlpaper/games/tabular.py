@@ -1,0 +1,211 @@
+r"""Dense Markov games: a reward table, a transition table, a start.
+
+A game is four things: rewards $r_{h,i}(s,a)$, kernels $P_h(s'|s,a)$, a start distribution, and either a horizon
+or a discount. Everything else in the package is a function of these arrays. Leading axes are batch axes
+(games, seeds), so a thousand games are one `MarkovGame`.
+"""
+
+import numpy as np
+
+from marlpaper import simplex, validation
+
+
+class MarkovGame:
+    r"""A Markov game of $N$ agents, finite-horizon or discounted, or a batch of them.
+
+    Parameters
+    ----------
+    rewards : array (..., N, H, S, A_1, ..., A_N)
+        $r_{h,i}(s,a)$. Without the `H` axis in discounted games and when `horizon` is given.
+    transitions : array (..., H, S, A_1, ..., A_N, S')
+        $P_h(s'|s,a)$; rows are distributions. Same rule for the `H` axis. Batch axes broadcast against those of `rewards`.
+    initial : int or array (..., S)
+        The start state, or a distribution over start states.
+    discount : float in [0, 1), optional
+        $\gamma$ of a discounted game; `None` means finite horizon.
+    horizon : int, optional
+        Length of a finite-horizon game whose arrays do not depend on the step (and carry no `H` axis).
+
+    Attributes
+    ----------
+    agents, states : int
+    actions : tuple of int
+        $(A_1,\dots,A_N)$.
+    horizon : int or None
+    batch : tuple of int
+        Shape of the leading axes; `()` for a single game.
+
+    Raises
+    ------
+    TypeError, ValueError
+        One sentence that names the offending entry: shapes that do not fit, a kernel row that does not sum to 1,
+        NaN or infinite entries, a start outside the state space, a discount outside [0, 1).
+    """
+
+    def __init__(self, rewards, transitions, initial=0, discount=None, *, horizon=None):
+        rewards = validation.array("rewards", rewards)
+        transitions = validation.array("transitions", transitions)
+        self.discount = _discount(discount, horizon)
+        timed = discount is None and horizon is None
+        self.agents = _count_agents(rewards.shape, transitions.shape, timed)
+        validation.distributions("transitions", transitions)
+        if horizon is not None:
+            horizon = validation.whole("horizon", horizon, 1)
+            rewards = _repeat(rewards, horizon, -(self.agents + 1))
+            transitions = _repeat(transitions, horizon, -(self.agents + 2))
+        tail = self.agents + 1 + (discount is None)
+        self.batch = np.broadcast_shapes(rewards.shape[: -tail - 1], transitions.shape[: -tail - 1])
+        self.rewards = np.broadcast_to(rewards, self.batch + rewards.shape[-tail - 1 :])
+        self.transitions = np.broadcast_to(transitions, self.batch + transitions.shape[-tail - 1 :])
+        self.states, *actions = rewards.shape[-self.agents - 1 :]
+        self.actions = tuple(actions)
+        self.horizon = rewards.shape[-self.agents - 2] if discount is None else None
+        self.initial = _start(initial, self.states, self.batch)
+
+    def __repr__(self):
+        time = f"discount={self.discount:g}" if self.horizon is None else f"horizon={self.horizon}"
+        batch = f", batch={self.batch}" if self.batch else ""
+        return f"MarkovGame(agents={self.agents}, states={self.states}, actions={self.actions}, {time}{batch})"
+
+    def __getitem__(self, index):
+        """The game, or the smaller batch, at `index` of the batch axes."""
+        if not self.batch:
+            raise IndexError("this MarkovGame is a single game, it has no batch axes to index.")
+        return MarkovGame(
+            self.rewards[index], self.transitions[index], self.initial[index], self.discount
+        )
+
+    @property
+    def time(self):
+        """Shape of the time axis: `(H,)`, or `()` in a discounted game."""
+        return () if self.horizon is None else (self.horizon,)
+
+    @property
+    def is_zero_sum(self):
+        """Whether there are two agents and their rewards cancel (up to rounding)."""
+        if self.agents != 2:
+            return False
+        first = np.moveaxis(self.rewards, len(self.batch), 0)
+        return bool(np.allclose(first[0], -first[1], rtol=0, atol=1e-12))
+
+    def agent_rewards(self, agent):
+        """Rewards of one agent, (..., H, S, A_1, ..., A_N)."""
+        return self.rewards[(slice(None),) * len(self.batch) + (agent,)]
+
+    def uniform_policy(self):
+        """The policy that plays all actions equally: one array (..., H, S, A_i) per agent."""
+        return tuple(simplex.uniform(*self.batch, *self.time, self.states, count) for count in self.actions)
+
+    def random_policy(self, rng, concentration=1.0):
+        """A Dirichlet-distributed policy: one array (..., H, S, A_i) per agent."""
+        shape = self.batch + self.time + (self.states,)
+        return tuple(rng.dirichlet(np.full(count, concentration), shape) for count in self.actions)
+
+    def check_policy(self, policy, name="policy"):
+        """`policy` as a tuple of float arrays, validated.
+
+        Parameters
+        ----------
+        policy : sequence of N arrays (..., H, S, A_i)
+            Leading axes broadcast against the game's batch axes (more of them are allowed).
+
+        Raises
+        ------
+        TypeError, ValueError
+            If there are not N arrays, a shape does not fit, or a row is not a distribution.
+        """
+        if len(policy) != self.agents:
+            raise ValueError(f"{name} has {len(policy)} arrays, expected one for each of the {self.agents} agents.")
+        checked = []
+        for agent, (given, count) in enumerate(zip(policy, self.actions, strict=True)):
+            label, expected = f"{name}[{agent}]", self.time + (self.states, count)
+            values = validation.array(label, given)
+            if values.shape[-len(expected) :] != expected:
+                raise ValueError(f"{label} has shape {values.shape}, expected (..., {', '.join(map(str, expected))}).")
+            checked.append(validation.distributions(label, values))
+        return tuple(checked)
+
+
+def zero_sum(reward, transitions, initial=0, discount=None, *, horizon=None):
+    r"""A two-agent zero-sum game from the max-player's reward: rewards $(r,-r)$.
+
+    Parameters
+    ----------
+    reward : array (..., H, S, A, B)
+        $r_h(s,a,b)$ of the max-player, agent 0; without the `H` axis as in `MarkovGame`.
+    transitions, initial, discount, horizon
+        As in `MarkovGame`.
+    """
+    reward = validation.array("reward", reward)
+    axis = -3 if (discount is not None or horizon is not None) else -4
+    if reward.ndim < -axis:
+        raise ValueError(f"reward has shape {reward.shape}, expected at least {-axis} axes (..., {'H, ' * (axis == -4)}S, A, B).")
+    return MarkovGame(np.stack([reward, -reward], axis - 1), transitions, initial, discount, horizon=horizon)
+
+
+def stack(games):
+    """One batch from several games of the same shape: a new leading axis.
+
+    Raises
+    ------
+    ValueError
+        If the list is empty or the shapes, discounts or horizons differ.
+    """
+    games = list(games)
+    if not games:
+        raise ValueError("games is empty, expected at least one MarkovGame.")
+    for k, game in enumerate(games):
+        if (game.rewards.shape, game.discount) != (games[0].rewards.shape, games[0].discount):
+            raise ValueError(f"games[{k}] is {game!r}, expected the shape and discount of games[0], {games[0]!r}.")
+    arrays = (np.stack([getattr(game, name) for game in games]) for name in ("rewards", "transitions", "initial"))
+    return MarkovGame(*arrays, games[0].discount)
+
+
+def _discount(discount, horizon):
+    if discount is None:
+        return None
+    if horizon is not None:
+        raise ValueError("discount and horizon are both given, expected only one: a game is discounted or has a horizon.")
+    if not 0 <= discount < 1:
+        raise ValueError(f"discount is {discount}, expected a number in [0, 1).")
+    return float(discount)
+
+
+def _count_agents(rewards, transitions, timed):
+    """The largest N for which both shapes fit (a larger one than the true N never fits, see the tests)."""
+    for agents in range(max(len(rewards), len(transitions)) - 2 - timed, 0, -1):
+        tail = agents + 1 + timed  # axes [H,] S, A_1..A_N
+        if len(rewards) <= tail or len(transitions) <= tail:
+            continue
+        shape = rewards[-tail:]
+        if rewards[-tail - 1] != agents or transitions[-tail - 1 : -1] != shape or transitions[-1] != shape[timed]:
+            continue
+        try:
+            np.broadcast_shapes(rewards[: -tail - 1], transitions[: -tail - 1])
+        except ValueError:
+            continue
+        return agents
+    time = "H, " if timed else ""
+    raise ValueError(
+        f"rewards has shape {rewards} and transitions {transitions}, expected (..., N, {time}S, A_1..A_N) "
+        f"and (..., {time}S, A_1..A_N, S)."
+    )
+
+
+def _repeat(values, horizon, axis):
+    """A view with a new time axis at `axis`, no memory used."""
+    expanded = np.expand_dims(values, axis - 1)
+    shape = list(expanded.shape)
+    shape[axis - 1] = horizon
+    return np.broadcast_to(expanded, shape)
+
+
+def _start(initial, states, batch):
+    if np.ndim(initial) == 0 and isinstance(initial, (int, np.integer)):
+        if not 0 <= initial < states:
+            raise ValueError(f"initial is state {initial}, expected a state in 0..{states - 1} or a distribution over {states} states.")
+        initial = np.eye(states)[initial]
+    initial = validation.array("initial", initial)
+    if initial.shape[-1:] != (states,):
+        raise ValueError(f"initial has shape {initial.shape}, expected a state or a distribution (..., {states}).")
+    return np.broadcast_to(validation.distributions("initial", initial), batch + (states,))

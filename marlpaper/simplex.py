@@ -1,0 +1,103 @@
+"""Points of the simplex: distances, mixtures, and the multiplicative-weights step.
+
+Distributions live on the last axis here, except in `weights`, the hot path of the
+learners, where actions come first (see the house rule on layouts in the README).
+"""
+
+import numpy as np
+
+TIE_TOLERANCE = 1e-12
+
+
+def uniform(*shape):
+    """Uniform distributions over the last axis of `shape`."""
+    return np.full(shape, 1 / shape[-1])
+
+
+def kl(p, q):
+    r"""Kullback-Leibler divergence $\sum_a p_a\log(p_a/q_a)$ over the last axis, natural logarithm.
+
+    Parameters
+    ----------
+    p, q : array (..., A)
+        Distributions; shapes broadcast.
+
+    Returns
+    -------
+    array (...)
+        In $[0,\infty]$: infinite where `p` has mass and `q` has none.
+    """
+    p, q = np.broadcast_arrays(p, q)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        terms = np.where(p > 0, p * (np.log(p) - np.log(q)), 0.0)
+    return np.maximum(terms.sum(-1), 0)
+
+
+def mix(x, alpha):
+    r"""$[x]_\alpha=(1-\alpha)x+\frac\alpha d\mathbf 1$ over the last axis (`mao2023` Section 3.2).
+
+    Parameters
+    ----------
+    x : array (..., d)
+    alpha : float in [0, 1]
+    """
+    return (1 - alpha) * x + alpha / x.shape[-1]
+
+
+def project(x):
+    r"""Euclidean projection on the simplex over the last axis, exact.
+
+    $P_\Delta(x)=\max(x-\theta,0)$ with the threshold $\theta$ that makes the sum 1, found by sorting.
+
+    Parameters
+    ----------
+    x : array (..., A)
+
+    Returns
+    -------
+    array (..., A)
+    """
+    descending = -np.sort(-x, axis=-1)
+    excess = (np.cumsum(descending, -1) - 1) / np.arange(1, x.shape[-1] + 1)
+    support = (descending > excess).sum(-1, keepdims=True)
+    return np.maximum(x - np.take_along_axis(excess, support - 1, -1), 0)
+
+
+def best_response(gains, start):
+    r"""A distribution on $\arg\max_a$ `gains`, ties resolved towards `start`.
+
+    Where several actions tie, `start` restricted to them is kept (uniform over them if `start` has no
+    mass there). Stage 1 of `mao2023` Algorithm 1 always ties, because $Q^1=0$.
+
+    Parameters
+    ----------
+    gains : array (..., A)
+    start : array (..., A)
+        Distributions.
+
+    Returns
+    -------
+    array (..., A)
+    """
+    best = gains.max(-1, keepdims=True)
+    tied = gains >= best - TIE_TOLERANCE * np.maximum(1, np.abs(best))
+    kept = np.where(tied, start, 0.0)
+    mass = kept.sum(-1, keepdims=True)
+    fallback = tied / tied.sum(-1, keepdims=True)
+    return np.where(mass > 0, kept / np.where(mass > 0, mass, 1), fallback)
+
+
+def weights(log_start, gains, out):
+    r"""$x_a\propto\tilde x_ae^{g_a}$ with actions on the FIRST axis, written into `out`.
+
+    Works in log space, so that neither long stages nor starts at a vertex ($\log 0=-\infty$) overflow.
+
+    Parameters
+    ----------
+    log_start, gains, out : array (A, n)
+    """
+    np.add(log_start, gains, out=out)
+    out -= out.max(0)
+    np.exp(out, out=out)
+    out /= out.sum(0)
+    return out
