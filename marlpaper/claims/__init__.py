@@ -1,0 +1,14 @@
+"""The papers' statements, each as a function that returns the two sides of its inequality.
+
+Find Lemma 9 by searching for `lemma9`: you land on one function.
+"""
+
+from marlpaper.claims.check import Check, Claim, Sides, check, ledger, registry
+from marlpaper.claims import mao2023, uncovered  # registers the claims
+
+__all__ = ["Check", "Claim", "Sides", "all", "check", "ledger", "registry"]
+
+
+def all():
+    """Every claim of both papers by id, repaired ones and those not covered yet included."""
+    return dict(registry)

@@ -1,0 +1,258 @@
+r"""A claim is a printed inequality; a check compares its two sides once.
+
+A claim's function returns both sides, entry by entry (stages, steps, states, games); `check` finds the entry where
+the inequality is tightest and says whether it holds there. Nothing else decides a verdict.
+"""
+
+import difflib
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+ROUNDING = 1e-9
+"""A violation counts only beyond this, relative to the size of the two sides: the rounding error of the arithmetic."""
+
+VERDICTS = (
+    "holds on all runs",
+    "fails as printed — repaired",
+    "fails as printed",
+    "vacuous here",
+    "not decided by these runs",
+    "not covered yet",
+)
+
+
+class Sides(NamedTuple):
+    """The two sides of a claim, entry by entry; shapes broadcast.
+
+    Attributes
+    ----------
+    measured, bound : array
+    trivial : array, optional
+        What is true anyway; a bound above it is vacuous.
+    unmet : str
+        The assumption of the claim that this instance does not meet ("" if it meets all): such a check decides nothing.
+    """
+
+    measured: np.ndarray
+    bound: np.ndarray
+    trivial: np.ndarray | None = None
+    unmet: str = ""
+
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One statement of a paper, or our repair of one.
+
+    Attributes
+    ----------
+    id : str
+        `paper.name`, e.g. `mao2023.lemma8`.
+    title, statement : str
+        Plain words, and the inequality in Markdown with LaTeX.
+    function : callable or None
+        Returns `Sides`; `None` if no notebook covers the claim yet.
+    repairs : str or None
+        The id of the printed claim that this one mends.
+    """
+
+    id: str
+    title: str
+    statement: str
+    function: Callable | None = None
+    repairs: str | None = None
+
+    @property
+    def paper(self):
+        """The paper's key, `mao2023` or `ding2022`."""
+        return self.id.split(".")[0]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One comparison.
+
+    Attributes
+    ----------
+    claim : str
+    instance : str
+        What it was checked on, in words.
+    parameters : dict
+    measured, bound : float
+        The two sides where the claim is tightest.
+    ratio : float
+        `measured / bound`; above 1 means violated.
+    holds : bool
+        Whether measured ≤ bound in every entry, up to rounding.
+    vacuous : bool
+        Whether the bound is above what is trivially true, in every entry.
+    unmet : str
+        The assumption that the instance does not meet, "" if it meets all.
+    """
+
+    claim: str
+    instance: str
+    measured: float
+    bound: float
+    ratio: float
+    holds: bool
+    vacuous: bool = False
+    unmet: str = ""
+    parameters: dict = field(default_factory=dict)
+
+    def as_dict(self):
+        """Plain dictionary, as written to `checks.json`."""
+        return asdict(self)
+
+
+class Registry(dict):
+    """All claims by id; `registry.claim(...)` registers a function as the claim of an id."""
+
+    def claim(self, id, title, statement, repairs=None):
+        """Decorator: the function computes both sides of the claim `id`."""
+
+        def register(function):
+            self.add(id, title, statement, function, repairs)
+            return function
+
+        return register
+
+    def add(self, id, title, statement, function=None, repairs=None):
+        """Register a claim; without a function it is listed as not covered yet."""
+        if id in self:
+            raise ValueError(f"the claim {id!r} is registered twice.")
+        self[id] = Claim(id, title, statement, function, repairs)
+
+    def find(self, id):
+        """The claim `id`.
+
+        Raises
+        ------
+        KeyError
+            If there is none; the sentence names the closest id.
+        """
+        if id in self:
+            return self[id]
+        near = difflib.get_close_matches(str(id), list(self), 1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise KeyError(f"no claim has the id {id!r}{hint}")
+
+
+registry = Registry()
+
+
+def ratio(measured, bound):
+    """`measured / bound` entry by entry; 0 where both are rounding, infinite where a bound of 0 or less is exceeded."""
+    measured, bound = np.broadcast_arrays(np.asarray(measured, float), np.asarray(bound, float))
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        quotient = np.nan_to_num(measured / bound)
+    quotient = np.where(bound > 0, np.maximum(quotient, 0), np.where(exceeds(measured, bound), np.inf, 0))
+    return np.where((measured <= ROUNDING) & (bound <= ROUNDING), 0, quotient)
+
+
+def exceeds(measured, bound):
+    """Whether measured > bound beyond rounding, entry by entry."""
+    measured, bound = np.asarray(measured, float), np.asarray(bound, float)
+    scale = 1 + np.abs(np.where(np.isfinite(measured), measured, 0))
+    return measured > bound + ROUNDING * scale
+
+
+def check(id, *arguments, instance="", parameters=None, **keywords):
+    """Evaluate the claim `id` and compare its two sides.
+
+    Parameters
+    ----------
+    id : str
+        E.g. `mao2023.lemma8`.
+    *arguments, **keywords
+        What the claim's function takes: mostly a recorded run.
+    instance : str
+        What this is, in words, for the tables.
+    parameters : dict, optional
+        Numbers that identify the instance.
+
+    Returns
+    -------
+    Check
+        Of the entry with the largest ratio.
+
+    Raises
+    ------
+    KeyError
+        If the id is unknown.
+    ValueError
+        If the claim has no function yet, or one of its sides is NaN.
+    """
+    claim = registry.find(id)
+    if claim.function is None:
+        raise ValueError(f"the claim {id!r} is not covered yet, expected one with a function.")
+    measured, bound, trivial, unmet = Sides(*claim.function(*arguments, **keywords))
+    measured, bound = np.broadcast_arrays(np.asarray(measured, float), np.asarray(bound, float))
+    for name, side in (("measured", measured), ("bound", bound)):
+        if np.isnan(side).any():
+            raise ValueError(f"{name} side of {id} is NaN at entry {np.argwhere(np.isnan(side))[0].tolist()}.")
+    ratios = ratio(measured, bound)
+    worst = np.unravel_index(np.argmax(ratios), ratios.shape) if ratios.size else ()
+    return Check(
+        claim=id,
+        instance=instance,
+        measured=float(measured[worst]),
+        bound=float(bound[worst]),
+        ratio=float(ratios[worst]),
+        holds=not exceeds(measured, bound).any(),
+        vacuous=trivial is not None and bool(np.all(bound >= trivial)),
+        unmet=unmet,
+        parameters=dict(parameters or {}),
+    )
+
+
+def ledger(checks_by_notebook):
+    """One row for each claim: its verdict over all checks, and the tightest ratio seen.
+
+    Parameters
+    ----------
+    checks_by_notebook : dict of str to list of dict
+        As read from the notebooks' `checks.json`.
+
+    Returns
+    -------
+    list of dict
+        Keys claim, paper, statement, title, repairs, notebook, verdict, worst_ratio, instances.
+    """
+    rows = []
+    for claim in registry.values():
+        found = [(name, item) for name, items in checks_by_notebook.items() for item in items if item["claim"] == claim.id]
+        items = [item for _, item in found]
+        ratios = [float(item["ratio"]) for item in items if not item.get("unmet")]
+        rows.append(
+            {
+                "claim": claim.id,
+                "paper": claim.paper,
+                "title": claim.title,
+                "statement": claim.statement,
+                "repairs": claim.repairs,
+                "notebook": found[0][0] if found else None,
+                "verdict": verdict(claim, items),
+                "worst_ratio": max(ratios, default=None),
+                "instances": len(items),
+            }
+        )
+    return rows
+
+
+def verdict(claim, checks):
+    """The ledger's words for a list of checks of one claim, computed from them alone."""
+    if not checks:
+        return "not covered yet"
+    checks = [item for item in checks if not item.get("unmet")]
+    if not checks:
+        return "not decided by these runs"
+    if not all(item["holds"] for item in checks):
+        repaired = any(other.repairs == claim.id for other in registry.values())
+        return "fails as printed — repaired" if repaired else "fails as printed"
+    if all(item.get("vacuous") for item in checks):
+        return "vacuous here"
+    return "holds on all runs" if any(item["ratio"] > 0 for item in checks) else "not decided by these runs"

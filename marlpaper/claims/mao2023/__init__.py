@@ -1,0 +1,1 @@
+"""Claims of Mao et al. 2023, by section."""

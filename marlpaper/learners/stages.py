@@ -1,0 +1,111 @@
+r"""The stage schedule that `mao2023` Algorithms 1 and 2 share, and what a stage leaves behind.
+
+Stage lengths $L_1=H$, $L_{\tau+1}=\lfloor(1+\frac1H)L_\tau\rfloor=L_\tau+\lfloor L_\tau/H\rfloor$, in whole numbers: the floating-point
+floor is wrong from $H=11$ on.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from marlpaper import validation
+
+
+def stage_lengths(iterations, horizon):
+    r"""Actual lengths of the stages of $T$ iterations.
+
+    Parameters
+    ----------
+    iterations : int
+        $T\ge1$.
+    horizon : int
+        $H\ge1$.
+
+    Returns
+    -------
+    array of int (stages,)
+        Sums to $T$; only the last stage may be cut short.
+
+    Examples
+    --------
+    >>> stage_lengths(100, 10).tolist()
+    [10, 11, 12, 13, 14, 15, 16, 9]
+    """
+    iterations = validation.whole("iterations", iterations, 1)
+    horizon = validation.whole("horizon", horizon, 1)
+    lengths, length, left = [], horizon, iterations
+    while left > 0:
+        lengths.append(min(length, left))
+        left -= lengths[-1]
+        length += length // horizon
+    return np.array(lengths)
+
+
+@dataclass(frozen=True, eq=False)
+class Stages:
+    r"""What a recorded run keeps of every stage $\tau$; arrays (..., stages, H, S, ·).
+
+    Attributes
+    ----------
+    lengths : array (stages,)
+        $L_\tau$.
+    starts : tuple of arrays (..., stages, H, S, A_i)
+        Initial policies $\tilde\mu_h^\tau,\tilde\nu_h^\tau$.
+    averages : tuple of arrays (..., stages, H, S, A_i)
+        Mean policies of the stage.
+    best_responses : tuple of arrays (..., stages, H, S, A_i)
+        $\mu_h^{\tau,\dagger},\nu_h^{\tau,\dagger}$, ties resolved towards the start.
+    gains : tuple of arrays (..., stages, H, S, A_i)
+        Each action's mean gain against what the other played, $[Q_h^\tau\bar\nu_h^\tau](s,\cdot)$ and $-[\bar\mu_h^{\tau\top}Q_h^\tau](s,\cdot)$.
+    regrets : tuple of arrays (..., stages, H, S)
+        $\mathrm{reg}^\tau_{h,i}(s)$.
+    variations : tuple of arrays (..., stages, H, S)
+        $\sum_j\|\mu_h^j-\mu_h^{j-1}\|_1^2$ over the stage.
+    q : array (..., stages, H, S, A, B)
+        $Q_h^\tau$, the matrix that the stage plays.
+    """
+
+    lengths: np.ndarray
+    starts: tuple
+    averages: tuple
+    best_responses: tuple
+    gains: tuple
+    regrets: tuple
+    variations: tuple
+    q: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    r"""What a learner leaves.
+
+    Attributes
+    ----------
+    game : MarkovGame
+    parameters : dict
+        Settings of the learner (`iterations`, `step_size`, ...).
+    policy : tuple of arrays (..., H, S, A_i)
+        What was played last.
+    average_policy : tuple of arrays (..., H, S, A_i)
+        Mean over all iterations, per state: the output of Algorithm 1.
+    critic : array (..., H, S, A, B)
+        The last completed value update.
+    checkpoints : array (C,)
+        Iterations at which the average policy was evaluated.
+    gaps : array (..., C)
+        NE-gap of the average policy there.
+    values : array (..., C)
+        Value of the average policy to agent 0 there.
+    stages : Stages or None
+        Present if the run was recorded.
+    """
+
+    game: object
+    parameters: dict
+    policy: tuple
+    average_policy: tuple
+    critic: np.ndarray
+    checkpoints: np.ndarray
+    gaps: np.ndarray
+    values: np.ndarray
+    stages: Stages | None = None
