@@ -40,5 +40,5 @@ ding2022.cooperative-agnostic-regret | Function approximation, cooperative games
 ding2022.game-agnostic | Game-agnostic learning | $\text{Nash-Regret}\lesssim T^{-1/6}$ of optimistic Q-ascent, cooperative and zero-sum
 """
 
-for _line in "".join((_POTENTIAL, _MAML, _CORRELATED, _SAMPLED)).strip().splitlines():
+for _line in filter(None, "".join((_POTENTIAL, _MAML, _CORRELATED, _SAMPLED)).splitlines()):
     registry.add(*_line.split(" | "))
