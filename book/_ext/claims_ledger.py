@@ -1,0 +1,172 @@
+"""Directive `{claims-ledger}`: the table of all claims, written from `data/results/ledger.json` at build time.
+
+The table is complete without scripts; `_static/ledger.js` adds sorting and filters. Statements are Markdown with
+mathematics, so they are parsed as part of the page, between pieces of HTML that carry what the script sorts by.
+"""
+
+import collections
+import html
+import json
+import math
+import pathlib
+
+from docutils import nodes
+from docutils.statemachine import StringList
+from sphinx import addnodes
+from sphinx.util.docutils import SphinxDirective
+
+LEDGER = "data/results/ledger.json"
+# verdict: (class of the badge, mark that reads without colour)
+VERDICTS = {
+    "holds on all runs": ("holds", "✓"),
+    "fails as printed — repaired": ("fails", "✗"),
+    "fails as printed": ("fails", "✗"),
+    "vacuous here": ("vacuous", "∅"),
+    "not decided by these runs": ("undecided", "?"),
+    "not covered yet": ("uncovered", "·"),
+}
+# The bars show ratios between these powers of ten; the mark at ratio 1 is where a bound is attained.
+LOWEST, HIGHEST = -6, 2
+COLUMNS = [
+    ("claim", "Claim", "text"),
+    ("verdict", "Verdict", "number"),
+    ("ratio", "Tightest ratio", "number"),
+    ("instances", "Instances", "number"),
+    ("notebook", "Where", "text"),
+]
+
+
+class ClaimsLedger(SphinxDirective):
+    """The ledger as a table, or one sentence when there has been no run."""
+
+    def run(self):
+        path = pathlib.Path(self.env.srcdir) / LEDGER
+        self.env.note_dependency(str(path))
+        if not path.exists():
+            return self._parse("No run has been recorded yet: `marlpaper reproduce` writes the ledger.")
+        rows = json.loads(path.read_text(encoding="utf-8"))
+        order = {verdict: position for position, verdict in enumerate(VERDICTS)}
+        parts = [_raw(summary(rows)), *self._download(), _raw(table_head())]
+        for position, row in enumerate(rows):
+            parts += [_raw(row_start(row, position, order.get(row["verdict"], len(order))))]
+            parts += [*self._parse(row["statement"]), _raw(row_middle(row)), *self._place(row), _raw("</td></tr>")]
+        return [*parts, _raw("</tbody></table></div>")]
+
+    def _parse(self, text):
+        node = nodes.Element()
+        self.state.nested_parse(StringList(text.splitlines(), LEDGER), self.content_offset, node)
+        return node.children
+
+    def _download(self):
+        link = addnodes.download_reference("", "", nodes.inline("", "Download the ledger (JSON)"), reftarget=f"/{LEDGER}",
+                                           refdoc=self.env.docname, refdomain="")
+        link["classes"].append("download")
+        return [nodes.paragraph("", "", link, classes=["ledger-download"])]
+
+    def _place(self, row):
+        name = row.get("notebook")
+        if not name:
+            return [nodes.inline("", "—")]
+        if f"notebooks/{name}" not in self.env.found_docs:
+            return [nodes.inline("", name)]
+        return [addnodes.pending_xref("", nodes.inline("", name), refdomain="std", reftype="doc", reftarget=f"/notebooks/{name}",
+                                      refexplicit=True, refwarn=True, refdoc=self.env.docname)]
+
+
+def number(value):
+    """A ratio of the ledger as a float: JSON has no infinity, so the word is accepted; None stays None."""
+    return None if value is None else float(value)
+
+
+def shown(ratio):
+    """A ratio as text, three significant digits."""
+    if ratio is None or math.isnan(ratio):
+        return "—"
+    if math.isinf(ratio):
+        return "∞"
+    return f"{ratio:.3g}" if 1e-3 <= ratio < 1e4 or ratio == 0 else f"{ratio:.1e}"
+
+
+def fraction(ratio):
+    """Where a ratio lies on the logarithmic scale of the bars, from 0 to 1."""
+    if ratio <= 0:
+        return 0.0
+    power = math.log10(ratio) if math.isfinite(ratio) else math.inf
+    return min(max((power - LOWEST) / (HIGHEST - LOWEST), 0.0), 1.0)
+
+
+def bar(ratio):
+    """HTML of a ratio: number and bar; the bar is decoration, the number says the same."""
+    text = shown(ratio)
+    if text == "—":
+        return '<span class="ratio-value">—</span>'
+    words = "bound 0, gap positive" if text == "∞" else ""
+    kind = "violated" if ratio > 1 else "kept"
+    label = f'<span class="ratio-value" title="{words}">{text}</span>' if words else f'<span class="ratio-value">{text}</span>'
+    one = 100 * fraction(1.0)
+    return (f'{label}<span class="ratio-bar" aria-hidden="true"><span class="{kind}" style="width:{100 * fraction(ratio):.1f}%"></span>'
+            f'<i style="left:{one:.1f}%"></i></span>')
+
+
+def badge(verdict):
+    """HTML of a verdict: colour, a mark and the words themselves."""
+    kind, mark = VERDICTS.get(verdict, ("undecided", "?"))
+    return f'<span class="verdict verdict-{kind}"><span aria-hidden="true">{mark}</span> {html.escape(verdict)}</span>'
+
+
+def summary(rows):
+    """HTML list: how many claims have which verdict."""
+    counts = collections.Counter(row["verdict"] for row in rows)
+    verdicts = [*VERDICTS, *sorted(set(counts) - set(VERDICTS))]
+    items = "".join(f"<li>{badge(verdict)} <b>{counts[verdict]}</b></li>" for verdict in verdicts if counts[verdict])
+    return f'<ul class="ledger-summary">{items}</ul>'
+
+
+def table_head():
+    """HTML up to the first row."""
+    cells = "".join(f'<th scope="col" data-key="{key}" data-kind="{kind}">{title}</th>' for key, title, kind in COLUMNS)
+    return f'<div class="ledger-box"><table class="ledger" id="ledger"><thead><tr>{cells}</tr></thead><tbody>'
+
+
+def row_start(row, position, rank):
+    """HTML of a row up to its statement."""
+    ratio = number(row["worst_ratio"])
+    attributes = {
+        "position": position,
+        "paper": row["paper"],
+        "claim": row["claim"],
+        "verdict": rank,
+        "verdict-words": row["verdict"],
+        "ratio": "" if ratio is None else ratio,
+        "instances": row["instances"],
+        "notebook": row.get("notebook") or "",
+    }
+    data = " ".join(f'data-{key}="{html.escape(str(value))}"' for key, value in attributes.items())
+    name, title = html.escape(row["claim"]), html.escape(row.get("title") or "")
+    return f'<tr id="{anchor(row["claim"])}" {data}><th scope="row"><b>{title}</b> <code>{name}</code>{mended(row)}<div class="statement">'
+
+
+def anchor(claim):
+    """Where the claim stands on the page."""
+    return "claim-" + claim.replace(".", "-")
+
+
+def mended(row):
+    """HTML: which printed claim a repaired one mends, if it is one."""
+    printed = row.get("repairs")
+    return f' <span class="repairs">repairs <a href="#{anchor(printed)}">{html.escape(printed)}</a></span>' if printed else ""
+
+
+def row_middle(row):
+    """HTML between the statement and the place."""
+    ratio = bar(number(row["worst_ratio"]))
+    return f'</div></th><td>{badge(row["verdict"])}</td><td class="ratio">{ratio}</td><td class="instances">{row["instances"]}</td><td>'
+
+
+def _raw(text):
+    return nodes.raw("", text, format="html")
+
+
+def setup(app):
+    app.add_directive("claims-ledger", ClaimsLedger)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
