@@ -3,7 +3,10 @@ r"""How good a policy is, and how far from equilibrium.
 Once the others' policies are averaged out, agent $i$ faces an ordinary decision process with rewards
 $\bar r_i(s,a_i)$ and kernel $\bar P_i(s'|s,a_i)$ (`decision_process`). Values, averaged Q, best responses and gaps
 are backward induction (finite horizon) or a linear solve (discounted) on it, batched over games and seeds.
+A game with a structure of its own registers its own way of computing the four quantities (`functools.singledispatch`).
 """
+
+from functools import singledispatch
 
 import numpy as np
 
@@ -54,6 +57,7 @@ def decision_process(game, policy, agent):
     return rewards, expected(game.transitions, policy, keep=agent, trailing=1)
 
 
+@singledispatch
 def state_values(game, policy):
     r"""Values $V^\pi_{h,i}(s)$ of every agent.
 
@@ -80,6 +84,7 @@ def state_values(game, policy):
     return np.stack(steps[::-1], -2)
 
 
+@singledispatch
 def averaged_q(game, policy):
     r"""$\bar Q_i^\pi(s,a_i)=E_{a_{-i}\sim\pi_{-i}}Q_i^\pi(s,a_i,a_{-i})$, the feedback of full information.
 
@@ -102,6 +107,7 @@ def averaged_q(game, policy):
     return tuple(result)
 
 
+@singledispatch
 def best_response_values(game, policy):
     r"""$V_{h,i}^{\dagger,\pi_{-i}}(s)$: the value of agent $i$'s best response to the others' policies.
 
@@ -118,6 +124,7 @@ def best_response_values(game, policy):
     return np.stack(np.broadcast_arrays(*values), -2 - len(game.time))
 
 
+@singledispatch
 def visitation(game, policy):
     r"""How often each state is visited from the game's start.
 

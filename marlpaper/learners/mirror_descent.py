@@ -10,7 +10,8 @@ Layout of the loop: actions first, games × steps × states flattened last. See 
 import numpy as np
 
 from marlpaper import evaluate, simplex, validation
-from marlpaper.learners.stages import Run, Stages, stage_lengths
+from marlpaper.learners.run import Run
+from marlpaper.learners.stages import Stages, stage_lengths
 
 ORDERS = ("printed", "repaired")
 

@@ -73,39 +73,3 @@ class Stages:
     regrets: tuple
     variations: tuple
     q: np.ndarray
-
-
-@dataclass(frozen=True, eq=False)
-class Run:
-    r"""What a learner leaves.
-
-    Attributes
-    ----------
-    game : MarkovGame
-    parameters : dict
-        Settings of the learner (`iterations`, `step_size`, ...).
-    policy : tuple of arrays (..., H, S, A_i)
-        What was played last.
-    average_policy : tuple of arrays (..., H, S, A_i)
-        Mean over all iterations, per state: the output of Algorithm 1.
-    critic : array (..., H, S, A, B)
-        The last completed value update.
-    checkpoints : array (C,)
-        Iterations at which the average policy was evaluated.
-    gaps : array (..., C)
-        NE-gap of the average policy there.
-    values : array (..., C)
-        Value of the average policy to agent 0 there.
-    stages : Stages or None
-        Present if the run was recorded.
-    """
-
-    game: object
-    parameters: dict
-    policy: tuple
-    average_policy: tuple
-    critic: np.ndarray
-    checkpoints: np.ndarray
-    gaps: np.ndarray
-    values: np.ndarray
-    stages: Stages | None = None

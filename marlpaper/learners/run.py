@@ -1,0 +1,45 @@
+"""What every learner leaves behind."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Run:
+    r"""What a learner leaves.
+
+    Attributes
+    ----------
+    game : MarkovGame
+    parameters : dict
+        Settings of the learner (`iterations`, `step_size`, ...).
+    policy : tuple of arrays (..., H, S, A_i)
+        What was played last.
+    average_policy : tuple of arrays (..., H, S, A_i) or None
+        Mean over all iterations, per state: the output of `mao2023` Algorithm 1. `None` where the algorithm
+        outputs its last policy.
+    critic : array (..., H, S, A, B) or None
+        The last completed value update, of learners that keep one.
+    checkpoints : array (C,)
+        Iterations at which the output (the average policy where there is one, else the current one) was evaluated.
+    gaps : array (..., C)
+        NE-gap of the output there.
+    values : array (..., C)
+        Value of the output to agent 0 there.
+    stages : Stages or None
+        What the claims need of each stage, if a learner in stages was recorded.
+    trajectory : tuple of arrays (C, ..., H, S, A_i) or None
+        The policies at the checkpoints, if a learner without stages was recorded.
+    """
+
+    game: object
+    parameters: dict
+    policy: tuple
+    checkpoints: np.ndarray
+    gaps: np.ndarray
+    values: np.ndarray
+    average_policy: tuple | None = None
+    critic: np.ndarray | None = None
+    stages: object = None
+    trajectory: tuple | None = None
