@@ -93,16 +93,18 @@ class Notebook:
         Parameters
         ----------
         checks : iterable of Check
-            Objects with the attributes claim, instance, parameters, measured, bound, ratio and holds.
+            Dataclass instances with the fields claim, instance, parameters, measured, bound, ratio and holds; what
+            else they have is kept behind these.
 
         Returns
         -------
         pandas.DataFrame
             One row per check, without the parameters.
         """
-        records = [{field: getattr(check, field) for field in CHECK_FIELDS} for check in checks]
+        found = [dataclasses.asdict(check) for check in checks]
+        records = [{field: check[field] for field in CHECK_FIELDS} | check for check in found]
         write_text(self.folder / "checks.json", to_json(records))
-        return pd.DataFrame(records, columns=[field for field in CHECK_FIELDS if field != "parameters"])
+        return pd.DataFrame(records, columns=[*CHECK_FIELDS, *_more(records)]).drop(columns="parameters")
 
 
 def to_json(value):
@@ -146,6 +148,10 @@ def _checked_name(parameter, name):
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
         raise ValueError(f"{parameter} is {name!r}, but a file name of letters, digits, '.', '-' and '_' was expected.")
     return name
+
+
+def _more(records):
+    return [field for field in (records[0] if records else ()) if field not in CHECK_FIELDS]
 
 
 def _tidy(name, curves):

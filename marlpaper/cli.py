@@ -1,0 +1,158 @@
+"""The command line: ``marlpaper reproduce | figures | claims | check | compare``."""
+
+import argparse
+import ast
+import pathlib
+import sys
+
+# Only what every command needs is imported here: the pipeline needs the book's packages, and takes a second to load.
+from marlpaper import results
+from marlpaper.lookup import UnknownNameError, require
+
+__all__ = ["main"]
+
+USAGE_ERROR = 2
+
+
+def main(arguments=None):
+    """Run a command and return its exit code: 0 fine, 1 failed, 2 asked for what does not exist.
+
+    Parameters
+    ----------
+    arguments : list of str, optional
+        The words after ``marlpaper``; those of the process by default.
+
+    Returns
+    -------
+    int
+        The exit code.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        return options.command(options)
+    except KeyboardInterrupt:
+        print("Interrupted: finished notebooks are in place, the others are as they were.", file=sys.stderr)
+        return 130
+    except UnknownNameError as problem:
+        print(f"marlpaper: {problem}", file=sys.stderr)
+        return USAGE_ERROR
+
+
+def _parser():
+    parser = argparse.ArgumentParser(prog="marlpaper", description="Reproduce and check the two papers.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(function, name, help, *shared):
+        chosen = commands.add_parser(name, help=help, description=help, parents=shared)
+        chosen.set_defaults(command=function)
+        return chosen
+
+    running = argparse.ArgumentParser(add_help=False)
+    running.add_argument("--jobs", type=_positive, metavar="N", help="notebooks run side by side (default: all cores)")
+    running.add_argument("--force", action="store_true", help="run also what has not changed")
+    all_of_it = command(_reproduce, "reproduce", "execute the notebooks that changed, then write the ledger", running)
+    all_of_it.add_argument("notebooks", nargs="*", metavar="NOTEBOOK", help="names of notebooks (default: all)")
+    all_of_it.add_argument(
+        "--param", action="append", default=[], type=_parameter, metavar="NAME=VALUE",
+        help="run with another value of a parameter, into the folder runs/; may be repeated",
+    )  # fmt: skip
+    command(_figures, "figures", "execute every notebook that makes figures, if it changed", running)
+    table = command(_claims, "claims", "list all claims of the papers with their verdicts")
+    table.add_argument("--json", action="store_true", help="print the ledger as JSON")
+    one = command(_check, "check", "check one claim on its example: measured, bound, ratio")
+    one.add_argument("id", metavar="ID", help="a claim, e.g. mao2023.lemma8")
+    gate = command(_compare, "compare", "compare two folders of results or notebooks, number by number")
+    gate.add_argument("old", metavar="OLD")
+    gate.add_argument("new", metavar="NEW")
+    return parser
+
+
+def _reproduce(options):
+    from marlpaper.pipeline import reproduce
+
+    parameters = dict(options.param)
+    return _report(
+        reproduce(names=options.notebooks, jobs=options.jobs, force=options.force, parameters=parameters)
+    )
+
+
+def _figures(options):
+    from marlpaper.pipeline import Project, reproduce, stamps
+
+    project = Project()
+    names = [name for name in project.names() if stamps.makes_figures(project, name)]
+    code = _report(reproduce(project, names, options.jobs, options.force)) if names else 0
+    for path in sorted(project.results.glob("*/*.svg")):
+        print(path.relative_to(project.root))
+    return code
+
+
+def _report(outcomes):
+    failed = [outcome.name for outcome in outcomes if outcome.error is not None]
+    if failed:
+        print(f"Failed: {', '.join(failed)}; their last good outputs are still in place.", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _positive(text):
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is given, but a whole number of at least 1 was expected")
+    return int(text)
+
+
+def _parameter(text):
+    """Split ``name=value``; a value that is no Python literal is a string."""
+    name, sign, value = text.partition("=")
+    if not sign or not name.isidentifier():
+        raise argparse.ArgumentTypeError(f"{text!r} is given, but name=value was expected")
+    try:
+        return name, ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return name, value
+
+
+def _claims(options):
+    path = results.root() / "ledger.json"
+    if not path.is_file():
+        raise UnknownNameError(f"There is no {path.name} in {path.parent}: run 'marlpaper reproduce' first.")
+    if options.json:
+        print(path.read_text(encoding="utf-8"), end="")
+        return 0
+    rows = results.read(path)
+    columns = ("claim", "verdict", "worst_ratio", "notebook")
+    cells = [columns, *([_cell(row[column]) for column in columns] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for row in cells:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    return 0
+
+
+def _cell(value):
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return "" if value is None else str(value)
+
+
+def _check(options):
+    from marlpaper.claims import all, examples
+
+    require("claim", options.id, all())
+    check = examples.run(options.id)
+    print(f"{check.claim}: {'holds' if check.holds else 'does not hold'} on {check.instance}")
+    print(f"measured {check.measured:.6g}, bound {check.bound:.6g}, ratio {check.ratio:.4g}")
+    return 0 if check.holds else 1
+
+
+def _compare(options):
+    for folder in (options.old, options.new):
+        if not pathlib.Path(folder).is_dir():
+            raise UnknownNameError(f"There is no folder {folder!r}.")
+    sentences = results.compare(options.old, options.new)
+    for sentence in sentences:
+        print(sentence)
+    print(f"{len(sentences)} differences" if sentences else "no difference")
+    return 1 if sentences else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

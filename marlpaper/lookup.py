@@ -1,0 +1,40 @@
+"""Names that a person typed: found, or answered with the nearest one that exists."""
+
+import difflib
+
+__all__ = ["UnknownNameError", "require"]
+
+
+class UnknownNameError(ValueError):
+    """A name that does not exist."""
+
+
+def require(kind, name, known):
+    """Raise an error unless `name` is known.
+
+    Parameters
+    ----------
+    kind : str
+        What it is a name of, e.g. ``"notebook"``.
+    name : str
+        What was typed.
+    known : iterable of str
+        The names that exist.
+
+    Raises
+    ------
+    UnknownNameError
+        With the nearest name, or all names if none is near.
+
+    Examples
+    --------
+    >>> require("claim", "mao2023.lemma88", ["mao2023.lemma8", "mao2023.theorem1"])
+    Traceback (most recent call last):
+    marlpaper.lookup.UnknownNameError: There is no claim 'mao2023.lemma88'; did you mean 'mao2023.lemma8'?
+    """
+    known = list(known)
+    if name in known:
+        return
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(known) or 'none'}."
+    raise UnknownNameError(f"There is no {kind} {name!r}; {hint}")

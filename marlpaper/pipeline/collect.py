@@ -1,0 +1,62 @@
+"""What is known once the notebooks have run: the ledger of all claims, and with what everything was made."""
+
+import shutil
+import subprocess
+
+import marlpaper
+from marlpaper import results
+from marlpaper.pipeline import stamps
+
+__all__ = ["write_build", "write_ledger"]
+
+
+def write_ledger(project, ledger):
+    """Write ``ledger.json`` from the checks that the notebooks left.
+
+    Parameters
+    ----------
+    project : Project
+        The checkout.
+    ledger : callable
+        Turns the checks of each notebook, a dict of lists, into the entries of the ledger: `marlpaper.claims.ledger`.
+    """
+    paths = {name: project.results / name / "checks.json" for name in project.names()}
+    checks = {name: results.read(path) for name, path in paths.items() if path.is_file()}
+    results.write_text(project.results / "ledger.json", results.to_json(ledger(checks)))
+
+
+def write_build(project, seconds):
+    """Write ``build.json``: versions, source commit (None outside git), seeds, and seconds per notebook.
+
+    Parameters
+    ----------
+    project : Project
+        The checkout.
+    seconds : dict of str to float
+        How long the notebooks of this run took; for the others the last known time stays.
+    """
+    names = project.names()
+    known = previous_seconds(project) | seconds
+    parameters = {name: stamps.parameters(project, name) for name in names}
+    build = {
+        "versions": {"marlpaper": marlpaper.__version__} | stamps.versions(),
+        "commit": commit(project),
+        "seeds": {name: found["seed"] for name, found in parameters.items() if "seed" in found},
+        "seconds": {name: round(known[name], 1) for name in names if name in known},
+    }
+    results.write_text(project.results / "build.json", results.to_json(build))
+
+
+def previous_seconds(project):
+    """Return the seconds per notebook that ``build.json`` names, none if there is no such file."""
+    path = project.results / "build.json"
+    return results.read(path)["seconds"] if path.is_file() else {}
+
+
+def commit(project):
+    """Return the commit that is checked out, or None if this is no git checkout."""
+    if not shutil.which("git") or not (project.root / ".git").exists():
+        return None
+    command = ["git", "-C", str(project.root), "rev-parse", "HEAD"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    return answer.stdout.strip() if answer.returncode == 0 else None
