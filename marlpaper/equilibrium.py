@@ -45,6 +45,35 @@ def solve_zero_sum(game):
     return (np.stack(rows, -3), np.stack(columns, -3)), np.stack(values, -2)
 
 
+def of_stages(game, stages):
+    r"""An exact equilibrium of every stage's matrix, if every stage is started there: an oracle's start.
+
+    $Q^1=0$ and $Q_h^{\tau+1}=r_h+P_h\,\mathrm{val}(Q^\tau_{h+1})$. Mirror descent started at an equilibrium of its matrix
+    never moves, so these are the stages of `mao2023` Algorithm 1 from the best start that its analysis knows.
+
+    Parameters
+    ----------
+    game : MarkovGame
+        Zero-sum, finite horizon.
+    stages : int
+        Number of stages.
+
+    Returns
+    -------
+    pair of arrays (..., stages, H, S, A), (..., stages, H, S, B)
+        Where equilibria tie, the first action is taken.
+    """
+    reward = game.agent_rewards(0)
+    q = np.zeros_like(reward)
+    starts = []
+    for _ in range(stages):
+        *policy, values = matrix_games(q)
+        starts.append(policy)
+        following = np.concatenate([values[..., 1:, :], np.zeros_like(values[..., :1, :])], -2)
+        q = reward + np.einsum("...hsabt,...ht->...hsab", game.transitions, following)
+    return tuple(np.stack(part, -4) for part in zip(*starts, strict=True))
+
+
 def matrix_games(payoffs):
     r"""Equilibria of zero-sum matrix games: closed form for 2×2, linear programming otherwise.
 

@@ -104,9 +104,17 @@ def waterfall(axes, labels, values, colours=None):
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
     for row in rows:
-        factor = "" if row == 0 else f"   ×{values[row] / values[row - 1]:.3g}"
-        axes.text(values[row], row, f"  {values[row]:.3g}{factor}", va="center", fontsize=10)
-    axes.set_xlim(values.min() / 2, values.max() * 30)
+        factor = "" if row == 0 else f"    ×{short(values[row] / values[row - 1])}"
+        axes.text(values[row], row, f"  {short(values[row])}{factor}", va="center", fontsize=10)
+    axes.set_xlim(values.min() / 3, values.max() * (values.max() / values.min()) ** 0.45)
+
+
+def short(value):
+    """Three digits as a person would write them: 0.0123, 45.6, 7,890, or a power of ten."""
+    if value == 0 or 1e-3 <= abs(value) < 1e5:
+        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    mantissa, exponent = f"{value:.1e}".split("e")
+    return rf"${mantissa}\times10^{{{int(exponent)}}}$"
 
 
 def unit_square(axes, first="$\\mu(a_0)$", second="$\\nu(b_0)$"):
@@ -150,7 +158,7 @@ def two_state_diagram(axes, tables, rows, columns, arrows):
         Words on the arrow there and back, and on the loops.
     """
     centres = (3.0, 7.0)
-    axes.set(xlim=(0, 10), ylim=(0, 3.4), aspect="equal")
+    axes.set(xlim=(0, 10), ylim=(0.8, 3.5), aspect="equal")
     axes.axis("off")
     for centre, side, (state, table) in zip(centres, (-1, 1), tables.items(), strict=True):
         axes.add_patch(Circle((centre, 1.7), 0.55, facecolor=COLOURS["sky"], edgecolor=INK, linewidth=1.2))

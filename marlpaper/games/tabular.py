@@ -143,6 +143,28 @@ def zero_sum(reward, transitions, initial=0, discount=None, *, horizon=None):
     return MarkovGame(np.stack([reward, -reward], axis - 1), transitions, initial, discount, horizon=horizon)
 
 
+def unit_rewards(game):
+    r"""A zero-sum game with the max-player's reward moved affinely onto [0, 1]: same equilibria, gaps scaled.
+
+    The theorems of `mao2023` assume rewards in [0, 1]; Table 1 of the same paper leaves that range. Each game of a
+    batch gets its own map $r\mapsto(r-\min r)/(\max r-\min r)$.
+
+    Raises
+    ------
+    ValueError
+        If the game is not zero-sum, or a reward table is constant.
+    """
+    if not game.is_zero_sum:
+        raise ValueError(f"game is {game!r}, expected a zero-sum game.")
+    reward = game.agent_rewards(0)
+    axes = tuple(range(len(game.batch), reward.ndim))
+    low, high = reward.min(axes, keepdims=True), reward.max(axes, keepdims=True)
+    if (high == low).any():
+        raise ValueError("game has a constant reward table, expected rewards that differ.")
+    reward = (reward - low) / (high - low)
+    return MarkovGame(np.stack([reward, -reward], len(game.batch)), game.transitions, game.initial, game.discount)
+
+
 def stack(games):
     """One batch from several games of the same shape: a new leading axis.
 
