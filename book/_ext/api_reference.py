@@ -14,13 +14,14 @@ from docutils.statemachine import StringList
 from sphinx.util.docutils import SphinxDirective
 
 DISPLAY = re.compile(r"\$\$(.+?)\$\$", re.DOTALL)
-# A star before a word, as in "(..., S, *rest)", would open an emphasis; lines that start with one name parameters.
-STAR = re.compile(r"(?<=[ (,])\*(?=\w)(?![^\s*]*\*)")
 INLINE = re.compile(r"(?<![\\`$])\$([^$\n](?:[^$]*?[^$\s])?)\$(?!\$)")
+# What is neither code nor mathematics: there, a bar or a lone star is the character itself.
+PROTECTED = re.compile(r"(``.+?``|:\w+:`[^`]+`|`[^`\n]+`|\.\. math::.*|^ *(?:>>>|\.\.\. ).*$)", re.MULTILINE)
+STAR = re.compile(r"(?<=[ (,])\*(?=\w)(?![^\s*]*\*)")
 
 
 class ApiReference(SphinxDirective):
-    """One section for each of the modules named by the argument and below it."""
+    """One section for each public module of the package named by the argument, in alphabetical order."""
 
     required_arguments = 1
 
@@ -28,26 +29,23 @@ class ApiReference(SphinxDirective):
         root = importlib.import_module(self.arguments[0])
         lines = []
         for name in module_names(root):
-            lines += [f"### {name}", "", *_block(name), ""]
+            lines += [f"{'#' * min(name.count('.') + 1, 3)} {name}", "", *_block(name), ""]
         node = nodes.Element()
         self.state.nested_parse(StringList(lines, "api-reference"), self.content_offset, node, match_titles=True)
         return node.children
 
 
-def module_names(root):
-    """The module and the public modules below it, packages first."""
-    below = getattr(root, "__path__", [])
-    found = [module.name for module in pkgutil.walk_packages(below, f"{root.__name__}.")]
-    return [root.__name__, *sorted(name for name in found if not any(part.startswith("_") for part in name.split(".")))]
+def module_names(package):
+    """The public modules below a package, each package before what it holds."""
+    found = [module.name for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")]
+    return sorted(name for name in found if not any(part.startswith("_") for part in name.split(".")))
 
 
 def public_names(name):
-    """Names a module offers as its own: those of a package's `__all__`, else what is defined in it."""
+    """What a module offers under its own name: its `__all__`, else what it defines, but for what a package above exports."""
     module = importlib.import_module(name)
-    if hasattr(module, "__all__"):
-        return list(module.__all__)
     own = [key for key, value in vars(module).items() if not key.startswith("_") and getattr(value, "__module__", None) == name]
-    return [key for key in own if callable(getattr(module, key)) and not _shown_above(name, key)]
+    return [key for key in getattr(module, "__all__", own) if callable(getattr(module, key)) and not _shown_above(name, key)]
 
 
 def _shown_above(name, key):
@@ -59,7 +57,10 @@ def _shown_above(name, key):
 
 
 def _block(name):
-    lines = [f".. automodule:: {name}", ""]
+    parent, _, last = name.rpartition(".")
+    # A module named like a function of its package (`claims.check`) leaves the name to the function.
+    hidden = last in getattr(importlib.import_module(parent), "__all__", ())
+    lines = [f".. automodule:: {name}", *["   :no-index:"] * hidden, ""]
     for key in public_names(name):
         value = getattr(importlib.import_module(name), key)
         if inspect.isclass(value):
@@ -69,19 +70,21 @@ def _block(name):
     return ["```{eval-rst}", *lines, "```"]
 
 
-def dollars_to_roles(lines):
-    """Mathematics between dollars as reStructuredText."""
-    text = "\n".join(line if line.lstrip().startswith("*") or "`" in line else STAR.sub(r"\\*", line) for line in lines)
-    text = DISPLAY.sub(lambda match: _display(match.group(1)), text)
-    return INLINE.sub(lambda match: f":math:`{' '.join(match.group(1).split())}`\\ ", text).split("\n")
+def to_restructuredtext(text):
+    """A docstring as reStructuredText: mathematics between dollars as roles, stray markup characters escaped."""
+    text = DISPLAY.sub(lambda match: f"\n\n.. math:: {_one_line(match)}\n\n", text)
+    text = INLINE.sub(lambda match: f":math:`{_one_line(match)}`\\ ", text)
+    parts = PROTECTED.split(text)
+    parts[::2] = [STAR.sub(r"\\*", part.replace("|", r"\|")) for part in parts[::2]]
+    return "".join(parts)
 
 
-def _display(body):
-    return f"\n\n.. math:: {' '.join(body.split())}\n\n"
+def _one_line(match):
+    return " ".join(match.group(1).split())
 
 
 def rewrite(app, what, name, obj, options, lines):
-    lines[:] = dollars_to_roles(lines)
+    lines[:] = to_restructuredtext("\n".join(lines)).split("\n")
 
 
 def setup(app):

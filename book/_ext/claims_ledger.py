@@ -31,8 +31,7 @@ COLUMNS = [
     ("claim", "Claim", "text"),
     ("verdict", "Verdict", "number"),
     ("ratio", "Tightest ratio", "number"),
-    ("instances", "Instances", "number"),
-    ("notebook", "Where", "text"),
+    ("instances", "Checks", "number"),
 ]
 
 
@@ -66,7 +65,7 @@ class ClaimsLedger(SphinxDirective):
     def _place(self, row):
         name = row.get("notebook")
         if not name:
-            return [nodes.inline("", "—")]
+            return []
         if f"notebooks/{name}" not in self.env.found_docs:
             return [nodes.inline("", name)]
         return [addnodes.pending_xref("", nodes.inline("", name), refdomain="std", reftype="doc", reftarget=f"/notebooks/{name}",
@@ -99,12 +98,12 @@ def bar(ratio):
     """HTML of a ratio: number and bar; the bar is decoration, the number says the same."""
     text = shown(ratio)
     if text == "—":
-        return '<span class="ratio-value">—</span>'
+        return '<span class="tightness-value">—</span>'
     words = "bound 0, gap positive" if text == "∞" else ""
     kind = "violated" if ratio > 1 else "kept"
-    label = f'<span class="ratio-value" title="{words}">{text}</span>' if words else f'<span class="ratio-value">{text}</span>'
+    label = f'<span class="tightness-value" title="{words}">{text}</span>' if words else f'<span class="tightness-value">{text}</span>'
     one = 100 * fraction(1.0)
-    return (f'{label}<span class="ratio-bar" aria-hidden="true"><span class="{kind}" style="width:{100 * fraction(ratio):.1f}%"></span>'
+    return (f'{label}<span class="tightness-bar" aria-hidden="true"><span class="{kind}" style="width:{100 * fraction(ratio):.1f}%"></span>'
             f'<i style="left:{one:.1f}%"></i></span>')
 
 
@@ -125,7 +124,7 @@ def summary(rows):
 def table_head():
     """HTML up to the first row."""
     cells = "".join(f'<th scope="col" data-key="{key}" data-kind="{kind}">{title}</th>' for key, title, kind in COLUMNS)
-    return f'<div class="ledger-box"><table class="ledger" id="ledger"><thead><tr>{cells}</tr></thead><tbody>'
+    return f'<div class="ledger-box full-width"><table class="ledger" id="ledger"><thead><tr>{cells}</tr></thead><tbody>'
 
 
 def row_start(row, position, rank):
@@ -139,7 +138,7 @@ def row_start(row, position, rank):
         "verdict-words": row["verdict"],
         "ratio": "" if ratio is None else ratio,
         "instances": row["instances"],
-        "notebook": row.get("notebook") or "",
+        "words": " ".join([row["claim"], row.get("title") or "", row["statement"], row.get("notebook") or ""]).lower(),
     }
     data = " ".join(f'data-{key}="{html.escape(str(value))}"' for key, value in attributes.items())
     name, title = html.escape(row["claim"]), html.escape(row.get("title") or "")
@@ -160,7 +159,8 @@ def mended(row):
 def row_middle(row):
     """HTML between the statement and the place."""
     ratio = bar(number(row["worst_ratio"]))
-    return f'</div></th><td>{badge(row["verdict"])}</td><td class="ratio">{ratio}</td><td class="instances">{row["instances"]}</td><td>'
+    count = row["instances"] or "—"
+    return f'</div></th><td>{badge(row["verdict"])}</td><td class="tightness">{ratio}</td><td class="checks"><span>{count}</span>'
 
 
 def _raw(text):

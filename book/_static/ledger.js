@@ -62,14 +62,12 @@
     controls.append(paperLabel, verdictLabel, wordsLabel, count);
     table.parentElement.before(controls);
 
-    // The words are read before MathJax typesets: afterwards the formulas are no longer text.
-    const texts = new Map(rows.map((row) => [row, row.textContent.toLowerCase()]));
     const apply = () => {
       const wanted = words.value.toLowerCase().split(/\s+/).filter(Boolean);
       for (const row of rows) {
-        const { paper: of, verdictWords } = row.dataset;
+        const { paper: of, verdictWords, words: text } = row.dataset;
         const shown = (!paper.value || of === paper.value) && (!verdict.value || verdictWords === verdict.value);
-        row.hidden = !(shown && wanted.every((word) => texts.get(row).includes(word)));
+        row.hidden = !(shown && wanted.every((word) => text.includes(word)));
       }
       const left = rows.filter((row) => !row.hidden).length;
       count.textContent = left === rows.length ? `${left} claims` : `${left} of ${rows.length} claims`;
