@@ -1,5 +1,16 @@
 """How good a policy is, and how far from equilibrium: values, best responses, gaps, visitation."""
 
+from marlpaper.evaluate import low_rank  # registers the evaluation of low-rank games
+from marlpaper.evaluate.potential import (
+    extreme_values,
+    free_mismatch,
+    mismatch,
+    peak_visitation,
+    potential_defect,
+    potential_difference,
+    potential_reward,
+    similarity,
+)
 from marlpaper.evaluate.values import (
     agent_gaps,
     averaged_q,
@@ -18,8 +29,17 @@ __all__ = [
     "best_response_values",
     "decision_process",
     "expected",
+    "extreme_values",
+    "free_mismatch",
     "initial_value",
+    "low_rank",
+    "mismatch",
     "nash_gap",
+    "peak_visitation",
+    "potential_defect",
+    "potential_difference",
+    "potential_reward",
+    "similarity",
     "state_values",
     "visitation",
 ]

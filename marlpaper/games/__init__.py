@@ -1,7 +1,43 @@
 """What a game is, in each of its shapes, all validated on construction."""
 
 from marlpaper.games.families import delayed_reward_chain, random_game
+from marlpaper.games.low_rank import LowRankGame
 from marlpaper.games.named import describe, load, names, perturb
-from marlpaper.games.tabular import MarkovGame, stack, unit_rewards, zero_sum
+from marlpaper.games.potential import (
+    PotentialGame,
+    action_free,
+    common_reward,
+    congestion,
+    gate,
+    moving_congestion,
+    product_states,
+    replicated,
+    shaped,
+    two_state_trap,
+    vertex_bandit,
+)
+from marlpaper.games.tabular import MarkovGame, stack, zero_sum
 
-__all__ = ["MarkovGame", "delayed_reward_chain", "describe", "load", "names", "perturb", "random_game", "stack", "unit_rewards", "zero_sum"]
+__all__ = [
+    "LowRankGame",
+    "MarkovGame",
+    "PotentialGame",
+    "action_free",
+    "common_reward",
+    "congestion",
+    "delayed_reward_chain",
+    "describe",
+    "gate",
+    "load",
+    "moving_congestion",
+    "names",
+    "perturb",
+    "product_states",
+    "random_game",
+    "replicated",
+    "shaped",
+    "stack",
+    "two_state_trap",
+    "vertex_bandit",
+    "zero_sum",
+]

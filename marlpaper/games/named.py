@@ -8,7 +8,7 @@ import tomllib
 import numpy as np
 
 from marlpaper import validation
-from marlpaper.games import families
+from marlpaper.games import families, potential
 from marlpaper.games.tabular import MarkovGame, zero_sum
 
 SIZE_LIMIT = 10_000_000
@@ -56,7 +56,8 @@ def load(name, **parameters):
     name : str
         One of `names()`.
     **parameters
-        For games that come in a family: override its parameters, e.g. `load("delayed-reward-chain", horizon=14)`.
+        Override what the file sets: the parameters of a family, e.g. `load("delayed-reward-chain", horizon=14)`, or
+        `horizon`, `discount` and `initial` of a table.
 
     Returns
     -------
@@ -113,15 +114,20 @@ def perturb(game, count, scale, rng):
 
 def _family(content, overrides):
     parameters = {**content.get("parameters", {}), **overrides}
-    family = getattr(families, content["family"], None)
+    name = content["family"]
+    family = getattr(families, name, None) or getattr(potential, name, None)
     if family is None:
-        raise ValueError(f"family is {content['family']!r}, which is not in marlpaper.games.families.")
+        raise ValueError(f"family is {name!r}, which is not in marlpaper.games.families or marlpaper.games.potential.")
     return family(**parameters)
 
 
 def _table(content, overrides):
-    if overrides:
-        raise ValueError(f"it is a table and takes no parameters, got {', '.join(overrides)}.")
+    unknown = sorted(set(overrides) - {"horizon", "discount", "initial"})
+    if unknown:
+        raise ValueError(f"it is a table and takes horizon, discount and initial as parameters, got {', '.join(unknown)}.")
+    if {"horizon", "discount"} & set(overrides):
+        content = {key: value for key, value in content.items() if key not in ("horizon", "discount")}
+    content = {**content, **overrides}
     states = content["states"]
     kinds = [kind for kind in REWARDS if kind in content]
     if len(kinds) != 1:

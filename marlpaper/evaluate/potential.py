@@ -1,0 +1,228 @@
+r"""Is my game a potential game, what is its potential, and how far can its policies carry the start distribution?
+
+A Markov game is a potential game iff in every state and for every two agents the second differences of their values
+agree on every square of policies (Monderer and Shapley 1996); `potential_defect` tests it, and
+`potential_difference` is the potential that the proof builds, from values alone.
+"""
+
+import numpy as np
+
+from marlpaper import validation
+from marlpaper.evaluate.values import _best_discounted, _best_finite, initial_value, state_values
+
+
+def potential_defect(game, rng, draws=4):
+    r"""How far a game is from being a Markov potential game: 0 (up to rounding) iff it is one.
+
+    For agents $i<j$, policies $\pi,\pi'$ and a state $s$ the second difference of $V_i$ is
+    $V_i(\pi_i',\pi_j')-V_i(\pi_i',\pi_j)-V_i(\pi_i,\pi_j')+V_i(\pi_i,\pi_j)$, the others at $\pi$. In a potential game those of
+    $V_i$ and $V_j$ agree. Their difference is a rational function of the policies, so that one random interior draw
+    decides with probability one.
+
+    Parameters
+    ----------
+    game : MarkovGame
+    rng : numpy.random.Generator
+        Draws the policies.
+    draws : int
+        Number of random squares of policies; at least 1.
+
+    Returns
+    -------
+    array (...)
+        The largest difference over pairs, states and draws, as a part of the largest possible spread of values,
+        $(\max r-\min r)/(1-\gamma)$ or $H(\max r-\min r)$. Rounding leaves about 1e-15.
+    """
+    validation.whole("draws", draws, 1)
+    worst = np.zeros(game.batch)
+    states = tuple(range(-1 - len(game.time), 0))
+    for _ in range(draws):
+        first, second = (game.random_policy(rng, concentration=0.5) for _ in range(2))
+        for j in range(game.agents):
+            for i in range(j):
+                difference = _second_difference(game, first, second, i, j)
+                worst = np.maximum(worst, np.abs(difference).max(states))
+    axes = tuple(range(len(game.batch), game.rewards.ndim))
+    spread = np.ptp(game.rewards, axis=axes) * (game.horizon or 1 / (1 - (game.discount or 0)))
+    return worst / np.where(spread > 0, spread, 1)
+
+
+def _second_difference(game, first, second, i, j):
+    """Second difference of $V_i-V_j$ on the square of two policies of agents i and j: (..., [H,] S)."""
+    total = 0.0
+    for move_i in (0, 1):
+        for move_j in (0, 1):
+            policy = list(first)
+            policy[i], policy[j] = (first, second)[move_i][i], (first, second)[move_j][j]
+            values = np.moveaxis(state_values(game, policy), -2 - len(game.time), 0)
+            total = total + (-1) ** (move_i + move_j) * (values[i] - values[j])
+    return total
+
+
+def potential_difference(game, policy, reference):
+    r"""$\Phi(\pi)-\Phi(\pi^\circ)$ of a Markov potential game at its start, from values alone.
+
+    $\sum_i[V_i(\pi_{\le i},\pi^\circ_{>i})-V_i(\pi_{<i},\pi^\circ_{\ge i})]$: the agents change over to $\pi$ one after the other,
+    and each gains what the potential gains. In a game that is not a potential game the number depends on the
+    order of the agents and means nothing: ask `potential_defect` first.
+
+    Parameters
+    ----------
+    game : MarkovGame
+    policy, reference : sequence of N arrays (..., H, S, A_i)
+
+    Returns
+    -------
+    array (...)
+    """
+    policy, reference = game.check_policy(policy), game.check_policy(reference, "reference")
+    total = 0.0
+    for agent in range(game.agents):
+        after = policy[: agent + 1] + reference[agent + 1 :]
+        before = policy[:agent] + reference[agent:]
+        total = total + _value(game, after, agent) - _value(game, before, agent)
+    return total
+
+
+def _value(game, policy, agent):
+    return initial_value(game, state_values(game, policy))[..., agent]
+
+
+def potential_reward(game):
+    r"""The reward $\varphi$ whose value is the potential, $\Phi_s(\pi)=V_\varphi^\pi(s)$: (..., S, A_1, ..., A_N).
+
+    Raises
+    ------
+    ValueError
+        If the game has neither a common reward nor a known potential.
+    """
+    known = getattr(game, "potential", None)
+    if known is not None:
+        return known
+    agents = np.moveaxis(game.rewards, len(game.batch), 0)
+    if not np.array_equal(agents, np.broadcast_to(agents[:1], agents.shape)):
+        raise ValueError(f"game is {game!r} without a common reward, expected one or a game with a known potential.")
+    return agents[0]
+
+
+def extreme_values(game, reward):
+    r"""$\min_\pi$ and $\max_\pi$ over joint policies of the value of `reward` at the game's start.
+
+    Parameters
+    ----------
+    game : MarkovGame
+        Gives kernel, start and discount or horizon.
+    reward : array (..., H, S, A_1, ..., A_N)
+        Leading axes broadcast against the game's batch axes.
+
+    Returns
+    -------
+    low, high : array (...)
+    """
+    flat, kernel = _joint(game, validation.array("reward", reward))
+    solve = _best_discounted if game.horizon is None else _best_finite
+    ends = [sign * solve(sign * flat, kernel, game.discount) for sign in (-1, 1)]
+    starts = ends if game.horizon is None else [values[..., 0, :] for values in ends]
+    return tuple(np.einsum("...s,...s->...", values, game.initial) for values in starts)
+
+
+def similarity(games):
+    r"""$\Delta_\Phi=\sum_{k<K}\max_\pi\big(\Phi(\pi;G^k)-\Phi(\pi;G^{k+1})\big)$ (`mao2023` Theorem 3), exactly.
+
+    With a common kernel the difference of two potentials is the value of $\varphi^k-\varphi^{k+1}$, so that each
+    maximum is the optimal value of a decision process with that reward.
+
+    Parameters
+    ----------
+    games : MarkovGame
+        Batch (K, ...): the first axis is the sequence; one kernel and one start for all games of a sequence.
+
+    Returns
+    -------
+    array (...)
+        May be negative: potentials are fixed only up to a constant per game.
+
+    Raises
+    ------
+    ValueError
+        If the kernels or starts of the sequence differ, or there is no known potential.
+    """
+    potential = potential_reward(games)
+    for name in ("transitions", "initial"):
+        values = getattr(games, name)
+        if not np.array_equal(values, np.broadcast_to(values[:1], values.shape)):
+            raise ValueError(f"{name} differ along the sequence, expected the same for all games.")
+    if games.batch[0] == 1:
+        return np.zeros(games.batch[1:])
+    return extreme_values(games[1:], potential[:-1] - potential[1:])[1].sum(0)
+
+
+def peak_visitation(game):
+    r"""$w(s)=\sup_\pi d_\rho^\pi(s)$ over all joint policies, exactly: (..., S).
+
+    $d_\rho^\pi(s)/(1-\gamma)$ is the value of the reward $1\{s\}$, so each entry is the optimum of a decision process
+    in which one player chooses the joint action.
+
+    Raises
+    ------
+    ValueError
+        If the game has a finite horizon.
+    """
+    if game.horizon is not None:
+        raise ValueError(f"game is {game!r}, expected a discounted game.")
+    targets = np.eye(game.states)
+    rewards, kernel = _joint(game, np.zeros((game.states,) + game.actions))
+    rewards = rewards + targets[..., None]  # (S targets, S, joint actions)
+    values = _best_discounted(rewards, kernel[..., None, :, :, :], game.discount)
+    return (1 - game.discount) * np.einsum("...ts,...s->...t", values, game.initial)
+
+
+def mismatch(game, reference=None):
+    r"""Mismatch $\kappa_{\rho,\nu}=\sup_\pi\|d_\rho^\pi/\nu\|_\infty$, exactly; $\kappa=\kappa_{\rho,\rho}$.
+
+    Parameters
+    ----------
+    game : MarkovGame
+        Discounted; few states (one optimum per state).
+    reference : array (..., S), optional
+        $\nu$. Default: the game's start $\rho$.
+
+    Returns
+    -------
+    array (...)
+        At least 1.
+
+    Raises
+    ------
+    ValueError
+        If a state that can be reached has no mass in $\nu$, where the mismatch would be infinite.
+    """
+    name = "initial" if reference is None else "reference"
+    reference = game.initial if reference is None else validation.array(name, reference)
+    peaks = peak_visitation(game)
+    reference = np.broadcast_to(validation.distributions(name, reference), peaks.shape)
+    missing = (reference == 0) & (peaks > 1e-14)
+    if missing.any():
+        index = np.argwhere(missing)[0].tolist()
+        raise ValueError(f"{name}{index} is 0, expected mass on every state that can be reached: the mismatch would be infinite.")
+    return np.divide(peaks, reference, out=np.zeros_like(peaks), where=reference > 0).max(-1)
+
+
+def free_mismatch(game):
+    r"""$\tilde\kappa=\min_\nu\kappa_{\rho,\nu}=\sum_s\sup_\pi d_\rho^\pi(s)$, the mismatch against the best denominator.
+
+    The minimum is attained at $\nu^\star=w/\sum w$, $w$ = `peak_visitation`; $\tilde\kappa\le\min(\kappa,S)$.
+
+    Returns
+    -------
+    array (...)
+    """
+    return peak_visitation(game).sum(-1)
+
+
+def _joint(game, reward):
+    """Rewards (..., [H,] S, A) and kernels (..., [H,] S, A, S') with the joint action on one axis."""
+    shape = game.time + (game.states, -1)
+    lead = reward.ndim - game.agents - 1 - len(game.time)
+    kernel = game.transitions
+    return reward.reshape(reward.shape[:lead] + shape), kernel.reshape(game.batch + shape + (game.states,))
