@@ -7,6 +7,7 @@ that executes notebooks. Stamps are local to a checkout, so a fresh clone execut
 import ast
 import hashlib
 import importlib.metadata
+import pathlib
 import platform
 
 import jupytext
@@ -72,7 +73,7 @@ def inputs(project, name):
     files += sorted(path for path in data.rglob("*") if path.is_file() and project.results not in path.parents)
     digest = _digest(project, files)
     for module in (execute, scrub):
-        digest.update(open(module.__file__, "rb").read())
+        digest.update(pathlib.Path(module.__file__).read_bytes())
     digest.update(repr(versions()).encode())
     return digest.hexdigest()
 
