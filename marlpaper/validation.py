@@ -68,6 +68,20 @@ def distributions(name, value):
     return value
 
 
+def broadcast(name, value, shape):
+    """A view of `value` with the given shape.
+
+    Raises
+    ------
+    ValueError
+        If the axes do not fit.
+    """
+    try:
+        return np.broadcast_to(value, shape)
+    except ValueError:
+        raise ValueError(f"{name} has shape {np.shape(value)}, expected one that broadcasts to {shape}.") from None
+
+
 def whole(name, value, low):
     """`value` as an int of at least `low`.
 

@@ -207,11 +207,11 @@ def _expected_next(game, values):
 
 
 def _checkpoints(checkpoints, iterations):
-    given = () if checkpoints is None else checkpoints
-    chosen = {validation.whole("checkpoints", int(t), 1) for t in given}
-    if chosen and max(chosen) > iterations:
-        raise ValueError(f"checkpoints has {max(chosen)}, expected iterations in 1..{iterations}.")
-    return chosen
+    given = [] if checkpoints is None else np.ravel(checkpoints).tolist()
+    for position, chosen in enumerate(given):
+        if chosen not in range(1, iterations + 1):
+            raise ValueError(f"checkpoints[{position}] is {chosen!r}, expected an iteration in 1..{iterations}.")
+    return set(given)
 
 
 def _starts(game, initial, stages):
@@ -219,16 +219,16 @@ def _starts(game, initial, stages):
     policy = game.check_policy(game.uniform_policy() if initial is None else initial, "initial")
     result = []
     for agent, start in enumerate(policy):
-        plain = (3, len(game.batch) + 3)
-        if start.ndim in plain:
-            start = np.expand_dims(start, -4)
-        elif start.ndim != len(game.batch) + 4 or start.shape[-4] != stages:
-            tail = ", ".join(map(str, start.shape[-3:]))
+        tail = start.shape[-3:]
+        staged = start.ndim not in (3, len(game.batch) + 3)
+        start = start if staged else np.expand_dims(start, -4)
+        try:
+            result.append(np.broadcast_to(start, game.batch + (stages if staged else 1,) + tail))
+        except ValueError:
             raise ValueError(
-                f"initial[{agent}] has shape {start.shape}, expected {game.batch} + ({tail}), "
-                f"or {game.batch} + ({stages}, {tail}) with one policy for each of the {stages} stages."
-            )
-        result.append(np.broadcast_to(start, game.batch + start.shape[-4:]))
+                f"initial[{agent}] has shape {policy[agent].shape}, expected {game.batch + tail}, "
+                f"or {game.batch + (stages,) + tail} with one policy for each of the {stages} stages."
+            ) from None
     return result
 
 
@@ -239,4 +239,4 @@ def _first_critic(game, initial_values):
     values = validation.array("initial_values", initial_values)
     if values.shape[-4:] != shape:
         raise ValueError(f"initial_values has shape {values.shape}, expected (..., {', '.join(map(str, shape))}).")
-    return np.broadcast_to(values, game.batch + shape)
+    return validation.broadcast("initial_values", values, game.batch + shape)
