@@ -16,7 +16,7 @@ from marlpaper.games.potential import (
     two_state_trap,
     vertex_bandit,
 )
-from marlpaper.games.tabular import MarkovGame, stack, zero_sum
+from marlpaper.games.tabular import MarkovGame, stack, unit_rewards, zero_sum
 
 __all__ = [
     "LowRankGame",
@@ -38,6 +38,7 @@ __all__ = [
     "shaped",
     "stack",
     "two_state_trap",
+    "unit_rewards",
     "vertex_bandit",
     "zero_sum",
 ]
