@@ -9,6 +9,8 @@ min-player's policy. All stages of a step (games × states) go to SciPy's HiGHS 
 import numpy as np
 from scipy import optimize, sparse
 
+from marlpaper import validation
+
 CHUNK = 256
 SADDLE_TOLERANCE = 1e-12
 
@@ -87,8 +89,15 @@ def matrix_games(payoffs):
     rows : array (..., A)
     columns : array (..., B)
     values : array (...)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `payoffs` has fewer than two axes or an entry that is not a finite number.
     """
-    payoffs = np.asarray(payoffs, dtype=float)
+    payoffs = validation.array("payoffs", payoffs)
+    if payoffs.ndim < 2:
+        raise ValueError(f"payoffs has shape {payoffs.shape}, expected (..., A, B).")
     if payoffs.shape[-2:] == (2, 2):
         return two_by_two(payoffs)
     batch, (rows, columns) = payoffs.shape[:-2], payoffs.shape[-2:]
