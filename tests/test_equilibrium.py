@@ -1,0 +1,132 @@
+"""Exact equilibria: no pure deviation gains, the closed form agrees with the linear programme, and known values."""
+
+import numpy as np
+import pytest
+import strategies
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from numpy.testing import assert_allclose
+
+from marlpaper import equilibrium, evaluate, games
+
+small_integers = hnp.arrays(np.int64, (2, 2), elements=st.integers(-2, 2))
+
+
+def assert_saddle(payoffs, tolerance=1e-9):
+    """Distributions, and no pure deviation of either player gains."""
+    rows, columns, values = equilibrium.matrix_games(payoffs)
+    scale = tolerance * (1 + np.abs(payoffs).max())
+    for policy in (rows, columns):
+        assert np.all(policy >= 0)
+        assert_allclose(policy.sum(-1), 1, rtol=0, atol=1e-12)
+    for index in np.ndindex(np.shape(payoffs)[:-2]):
+        matrix, x, y = payoffs[index], rows[index], columns[index]
+        assert max(matrix[a] @ y for a in range(len(matrix))) <= values[index] + scale
+        assert min(x @ matrix[:, b] for b in range(matrix.shape[1])) >= values[index] - scale
+
+
+def linear_value(payoffs):
+    """The value by the linear programme, also for 2×2: padded with a dominated row, which changes nothing."""
+    padded = np.vstack([payoffs, payoffs.min(0) - 1.0])
+    return equilibrium.matrix_games(padded)[2]
+
+
+@given(small_integers)
+@example(np.zeros((2, 2)))
+@example(np.array([[1, 1], [1, 0]]))
+@example(np.array([[2, 2], [1, 1]]))
+@example(np.array([[0.1, 0.1 + 1e-17], [0.3 - 0.2, 0.1]]))
+def test_closed_form_on_degenerate_matrices(payoffs):
+    """Small integers: ties, constant matrices and dominated rows are common."""
+    payoffs = np.asarray(payoffs, dtype=float)
+    assert_saddle(payoffs)
+    assert_allclose(equilibrium.matrix_games(payoffs)[2], linear_value(payoffs), rtol=0, atol=1e-9)
+
+
+@settings(max_examples=30)
+@given(strategies.generators(), st.sampled_from([1e-6, 1.0, 1e4]))
+def test_closed_form_on_random_matrices(rng, scale):
+    payoffs = scale * rng.normal(size=(6, 2, 2))
+    assert_saddle(payoffs)
+    for matrix, value in zip(payoffs, equilibrium.matrix_games(payoffs)[2], strict=True):
+        assert value == pytest.approx(linear_value(matrix / scale) * scale, rel=1e-8, abs=1e-9 * scale)
+
+
+@settings(max_examples=30)
+@given(strategies.generators(), st.integers(1, 5), st.integers(1, 5), st.booleans())
+def test_linear_programme(rng, rows, columns, degenerate):
+    payoffs = rng.integers(-1, 2, (4, rows, columns)).astype(float) if degenerate else rng.normal(size=(4, rows, columns))
+    assert_saddle(payoffs, 1e-8)
+
+
+def test_more_games_than_one_programme_takes():
+    payoffs = np.random.default_rng(0).normal(size=(equilibrium.CHUNK + 3, 3, 2))
+    assert_saddle(payoffs, 1e-8)
+    assert_allclose(equilibrium.matrix_games(payoffs[-2:])[2], equilibrium.matrix_games(payoffs)[2][-2:], atol=1e-9)
+
+
+def test_known_matrix_games():
+    pennies = [[1, -1], [-1, 1]]
+    scissors = [[0, -1, 1], [1, 0, -1], [-1, 1, 0]]
+    for payoffs in (pennies, scissors):
+        x, y, value = equilibrium.matrix_games(payoffs)
+        assert value == pytest.approx(0, abs=1e-12)
+        assert_allclose([x, y], 1 / len(payoffs), atol=1e-12)
+    x, y, value = equilibrium.matrix_games([[3, -1], [-2, 4]])
+    assert value == pytest.approx(1.0)
+    assert_allclose([x, y], [[0.6, 0.4], [0.5, 0.5]])
+    assert equilibrium.matrix_games([[5.0, 7.0]])[2] == pytest.approx(5)
+    assert equilibrium.matrix_games([[5.0], [7.0]])[2] == pytest.approx(7)
+
+
+def test_table_1():
+    game = games.load("table-1")
+    policy, values = equilibrium.solve_zero_sum(game)
+    assert values[0, 0] == pytest.approx(2.6046065603, abs=5e-11)
+    assert evaluate.nash_gap(game, policy) == pytest.approx(0, abs=1e-12)
+    assert evaluate.nash_gap(game, game.uniform_policy()) == pytest.approx(3.875, abs=1e-12)
+
+
+@settings(max_examples=20)
+@given(strategies.markov_games(discounted=False, zero_sum=True, actions=(1, 3)))
+def test_no_gap_at_the_equilibrium_of_a_markov_game(game):
+    policy, values = equilibrium.solve_zero_sum(game)
+    assert_allclose(evaluate.nash_gap(game, policy), 0, atol=1e-8)
+    assert_allclose(np.moveaxis(evaluate.state_values(game, policy), -3, 0)[0], values, atol=1e-8)
+    gain = evaluate.best_response_values(game, policy) - evaluate.state_values(game, policy)
+    assert np.abs(gain).max() < 1e-8, "an equilibrium at every state and step, not just at the start"
+    for index in np.ndindex(game.batch):
+        if game.batch:
+            assert_allclose(equilibrium.solve_zero_sum(game[index])[1], values[index], atol=1e-9)
+
+
+def test_transposed_kernel_gives_another_value():
+    rng = np.random.default_rng(1)
+    drawn = strategies.cyclic_game(rng, 3, (2, 2))
+    game = games.zero_sum(drawn.agent_rewards(0), drawn.transitions)
+    swapped = games.zero_sum(drawn.agent_rewards(0), strategies.transposed(drawn).transitions)
+    policy, _ = equilibrium.solve_zero_sum(swapped)
+    assert evaluate.nash_gap(game, policy) > 1e-3
+
+
+@pytest.mark.parametrize("name", ["general", "discounted"])
+def test_games_it_cannot_solve(name):
+    rng = np.random.default_rng(2)
+    game = games.load("table-2") if name == "general" else games.random_game(rng, discount=0.5)
+    with pytest.raises(ValueError, match=r"^game is MarkovGame\(.*\), expected a zero-sum game with a finite horizon\.$"):
+        equilibrium.solve_zero_sum(game)
+
+
+@pytest.mark.parametrize(
+    ("payoffs", "message"),
+    [
+        ([[1, 2], [float("nan"), 0]], "payoffs[1, 0] is nan, expected a finite number."),
+        ([[1, 2, 3], [0, float("inf"), 0]], "payoffs[1, 1] is inf, expected a finite number."),
+        ([1.0, 2.0], "payoffs has shape (2,), expected (..., A, B)."),
+    ],
+)
+def test_bad_payoffs(payoffs, message):
+    with pytest.raises(ValueError) as raised:
+        equilibrium.matrix_games(payoffs)
+    assert str(raised.value) == message
