@@ -7,6 +7,7 @@ learners, where actions come first (see the house rule on layouts in the README)
 import numpy as np
 
 TIE_TOLERANCE = 1e-12
+LARGEST_EXPONENT = 600.0  # e^600 is about 1e260, so even a sum over 1e40 actions stays finite
 
 
 def uniform(*shape):
@@ -91,11 +92,26 @@ def weights(log_start, gains, out):
     r"""$x_a\propto\tilde x_ae^{g_a}$ with actions on the FIRST axis, written into `out`.
 
     Works in log space, so that neither long stages nor starts at a vertex ($\log 0=-\infty$) overflow.
+    The exponential is what a learner's iteration spends its time on, so one per point of the simplex is saved:
+    relative to the last action, $x_a=x_Ae^{d_a}$ with $d_a=\log\tilde x_a+g_a-\log\tilde x_A-g_A$ and
+    $x_A=1/(1+\sum_{a<A}e^{d_a})$, the logistic function when there are two actions.
 
     Parameters
     ----------
     log_start, gains, out : array (A, n)
+        `out` must not overlap the others.
     """
+    np.add(log_start, gains, out=out)
+    others, last = out[:-1], out[-1]
+    with np.errstate(invalid="ignore"):  # -inf - -inf: the test below is false for NaN
+        others -= last
+        representable = others.max(initial=0) <= LARGEST_EXPONENT
+    if representable:
+        np.exp(others, out=others)
+        np.add(others.sum(0), 1, out=last)
+        np.reciprocal(last, out=last)
+        others *= last
+        return out
     np.add(log_start, gains, out=out)
     out -= out.max(0)
     np.exp(out, out=out)

@@ -129,39 +129,42 @@ class _Loop:
         if stage == 0 or self.restart:
             self.start = self._start(stage)
             with np.errstate(divide="ignore"):
-                self.log_start = [np.log(start) for start in self.start]
-            self.cumulated = [np.zeros_like(start) for start in self.start]
+                self.logits = [np.log(start) for start in self.start]
             self.played = [start.copy() for start in self.start]
-        self.feedback = self._feedback()
+        self.scaled_q = self.step_size * self.q
+        self.feedback = [np.empty_like(start) for start in self.start]
+        self._observe()
         self.sums = [np.zeros_like(start) for start in self.start]
         self.value = np.zeros(self.q.shape[-1])
         self.spare = [np.empty_like(start) for start in self.start]
         self.variation = [np.zeros_like(self.value) for _ in self.start]
 
-    def _feedback(self):
-        """Full information: what each own action is worth against what the other plays."""
-        gain = np.einsum("abn,bn->an", self.q, self.played[1])
-        loss = np.einsum("abn,an->bn", self.q, self.played[0])
-        return [gain, np.negative(loss, out=loss)]
+    def _observe(self):
+        r"""Full information, times $\eta$: what each own action is worth against what the other plays."""
+        gain, loss = self.feedback
+        np.einsum("abn,bn->an", self.scaled_q, self.played[1], out=gain)
+        np.einsum("abn,an->bn", self.scaled_q, self.played[0], out=loss)
+        np.negative(loss, out=loss)
 
     def iterate(self):
         """One optimistic step of both players at all (h, s) of all games."""
+        if self.order == "printed":
+            self._cumulate()
         for player in (0, 1):
-            if self.order == "printed":
-                self.cumulated[player] += self.feedback[player]
-            gains = self.feedback[player]
-            gains += self.cumulated[player]
-            gains *= self.step_size
-            simplex.weights(self.log_start[player], gains, out=self.spare[player])
+            simplex.weights(self.logits[player], self.feedback[player], out=self.spare[player])
             if self.record:
                 self.variation[player] += np.abs(self.spare[player] - self.played[player]).sum(0) ** 2
             self.sums[player] += self.spare[player]
         self.played, self.spare = self.spare, self.played
-        self.feedback = self._feedback()
+        self._observe()
         self.value += np.einsum("an,an->n", self.played[0], self.feedback[0])
         if self.order == "repaired":
-            for player in (0, 1):
-                self.cumulated[player] += self.feedback[player]
+            self._cumulate()
+
+    def _cumulate(self):
+        r"""The auxiliary step: $\log\hat\mu^t=\log\hat\mu^{t-1}+\eta g$, up to a constant per (h, s)."""
+        for player in (0, 1):
+            self.logits[player] += self.feedback[player]
 
     def end(self, stage, length, last):
         """Close a stage: record it, and take the averaged Bellman step unless it was the last one."""
@@ -171,16 +174,20 @@ class _Loop:
             self.log.append(self._stage(length))
         self.sums = [np.zeros_like(part) for part in self.sums]
         if not last:
-            value = from_layout(self.value / length, self.game)
+            value = from_layout(self._mean_value(length), self.game)
             self.q = self.reward + layout(_expected_next(self.game, value), self.game)
+
+    def _mean_value(self, length):
+        r"""$\frac1{L_\tau}\sum_{t\in\tau}\mu^{t\top}Q^\tau\nu^t$."""
+        return self.value / (self.step_size * length)
 
     def _stage(self, length):
         """Averages, best responses and regrets of the stage that ends."""
         averages = [part / length for part in self.sums]
         gains = [np.einsum("abn,bn->an", self.q, averages[1]), -np.einsum("abn,an->bn", self.q, averages[0])]
         best = [simplex.best_response(g.T, s.T).T for g, s in zip(gains, self.start, strict=True)]
-        earned = (self.value / length, -self.value / length)
-        regrets = [g.max(0) - mean for g, mean in zip(gains, earned, strict=True)]
+        earned = self._mean_value(length)
+        regrets = [gains[0].max(0) - earned, gains[1].max(0) + earned]
         groups = (self.start, averages, best, gains, regrets, self.variation)
         return [self.public(group) for group in groups] + [from_layout(self.q, self.game)]
 
@@ -203,7 +210,12 @@ class _Loop:
 def _expected_next(game, values):
     r"""$[P_hV_{h+1}](s,a,b)$, (..., H, S, A, B), with $V_{H+1}=0$; values (..., H, S)."""
     following = np.concatenate([values[..., 1:, :], np.zeros_like(values[..., :1, :])], -2)
-    return np.einsum("...hsabt,...ht->...hsab", game.transitions, following)
+    kernel, leading = game.transitions, following.ndim - 1
+    if any(kernel.strides[:leading]):
+        return np.einsum("...hsabt,...ht->...hsab", kernel, following)
+    # One kernel, repeated without copies for all games and steps: read it once, in one matrix product.
+    kernel = kernel[(0,) * leading]
+    return (following @ kernel.reshape(-1, game.states).T).reshape(following.shape[:-1] + kernel.shape[:-1])
 
 
 def _checkpoints(checkpoints, iterations):
@@ -216,7 +228,7 @@ def _checkpoints(checkpoints, iterations):
 
 def _starts(game, initial, stages):
     """Initial policies with a stage axis of length 1 or `stages`."""
-    policy = game.check_policy(game.uniform_policy() if initial is None else initial, "initial")
+    policy = game.check_policy(game.uniform_policy() if initial is None else initial, "initial", any_batch=True)
     result = []
     for agent, start in enumerate(policy):
         tail = start.shape[-3:]
