@@ -5,6 +5,8 @@ or a discount. Everything else in the package is a function of these arrays. Lea
 (games, seeds), so a thousand games are one `MarkovGame`.
 """
 
+import numbers
+
 import numpy as np
 
 from marlpaper import simplex, validation
@@ -71,9 +73,9 @@ class MarkovGame:
         """The game, or the smaller batch, at `index` of the batch axes."""
         if not self.batch:
             raise IndexError("this MarkovGame is a single game, it has no batch axes to index.")
-        return MarkovGame(
-            self.rewards[index], self.transitions[index], self.initial[index], self.discount
-        )
+        if isinstance(index, tuple) and len(index) > len(self.batch):
+            raise IndexError(f"index {index} has more axes than the batch {self.batch}.")
+        return MarkovGame(self.rewards[index], self.transitions[index], self.initial[index], self.discount)
 
     @property
     def time(self):
@@ -101,13 +103,17 @@ class MarkovGame:
         shape = self.batch + self.time + (self.states,)
         return tuple(rng.dirichlet(np.full(count, concentration), shape) for count in self.actions)
 
-    def check_policy(self, policy, name="policy"):
+    def check_policy(self, policy, name="policy", any_batch=False):
         """`policy` as a tuple of float arrays, validated.
 
         Parameters
         ----------
         policy : sequence of N arrays (..., H, S, A_i)
             Leading axes broadcast against the game's batch axes (more of them are allowed).
+        name : str
+            What the error calls it.
+        any_batch : bool
+            Leave the leading axes to the caller, which gives one of them a meaning of its own (stages).
 
         Raises
         ------
@@ -123,6 +129,8 @@ class MarkovGame:
             if values.shape[-len(expected) :] != expected:
                 raise ValueError(f"{label} has shape {values.shape}, expected (..., {', '.join(map(str, expected))}).")
             checked.append(validation.distributions(label, values))
+            if not any_batch:
+                _check_batch(label, values.shape[: -len(expected)], self.batch)
         return tuple(checked)
 
 
@@ -188,8 +196,8 @@ def _discount(discount, horizon):
         return None
     if horizon is not None:
         raise ValueError("discount and horizon are both given, expected only one: a game is discounted or has a horizon.")
-    if not 0 <= discount < 1:
-        raise ValueError(f"discount is {discount}, expected a number in [0, 1).")
+    if not (isinstance(discount, numbers.Real) and 0 <= discount < 1):
+        raise ValueError(f"discount is {discount!r}, expected a number in [0, 1).")
     return float(discount)
 
 
@@ -230,4 +238,11 @@ def _start(initial, states, batch):
     initial = validation.array("initial", initial)
     if initial.shape[-1:] != (states,):
         raise ValueError(f"initial has shape {initial.shape}, expected a state or a distribution (..., {states}).")
-    return np.broadcast_to(validation.distributions("initial", initial), batch + (states,))
+    return validation.broadcast("initial", validation.distributions("initial", initial), batch + (states,))
+
+
+def _check_batch(label, leading, batch):
+    try:
+        np.broadcast_shapes(leading, batch)
+    except ValueError:
+        raise ValueError(f"{label} has leading axes {leading}, expected ones that broadcast against {batch}.") from None
