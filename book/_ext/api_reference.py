@@ -79,16 +79,41 @@ def to_restructuredtext(text):
     return "".join(parts)
 
 
+def one_attribute_each(text):
+    """Entries such as "first, second : float" of an Attributes section, split: napoleon reads one name per entry there."""
+    head, title, rest = text.partition("Attributes\n----------\n")
+    body, following, tail = _until_next_section(rest)
+    entries = re.split(r"^(?=\S)", body, flags=re.MULTILINE)
+    return head + title + "".join(map(_split_entry, entries)) + following + tail
+
+
+def _until_next_section(text):
+    found = re.search(r"^\S.*\n-{3,}$", text, re.MULTILINE)
+    return (text[: found.start()], found.group(), text[found.end() :]) if found else (text, "", "")
+
+
+def _split_entry(entry):
+    names, colon, rest = entry.partition(" : ")
+    several = colon and re.fullmatch(r"\w+(?:, \w+)+", names)
+    return "".join(f"{name} : {rest.rstrip()}\n" for name in names.split(", ")) if several else entry
+
+
 def _one_line(match):
     return " ".join(match.group(1).split())
 
 
 def rewrite(app, what, name, obj, options, lines):
-    lines[:] = to_restructuredtext("\n".join(lines)).split("\n")
+    lines[:] = to_restructuredtext(one_attribute_each("\n".join(lines))).split("\n")
+
+
+def skip_fields(app, what, name, obj, skip, options):
+    """Leave out the fields of named tuples, whose own docstring ("Alias for field number 0") says nothing."""
+    return True if type(obj).__name__ == "_tuplegetter" else None
 
 
 def setup(app):
     app.add_directive("api-reference", ApiReference)
     # Before napoleon (priority 500) cuts the docstring into fields.
+    app.connect("autodoc-skip-member", skip_fields)
     app.connect("autodoc-process-docstring", rewrite, priority=400)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -35,6 +35,10 @@ COLUMNS = [
 ]
 
 
+# Each claim is a row group: its numbers, and below them its statement over the whole width.
+STATEMENT = f'</td></tr><tr><td class="statement" colspan="{len(COLUMNS)}">'
+
+
 class ClaimsLedger(SphinxDirective):
     """The ledger as a table, or one sentence when there has been no run."""
 
@@ -47,9 +51,10 @@ class ClaimsLedger(SphinxDirective):
         order = {verdict: position for position, verdict in enumerate(VERDICTS)}
         parts = [_raw(summary(rows)), *self._download(), _raw(table_head())]
         for position, row in enumerate(rows):
-            parts += [_raw(row_start(row, position, order.get(row["verdict"], len(order))))]
-            parts += [*self._parse(row["statement"]), _raw(row_middle(row)), *self._place(row), _raw("</td></tr>")]
-        return [*parts, _raw("</tbody></table></div>")]
+            rank = order.get(row["verdict"], len(order))
+            parts += [_raw(group_start(row, position, rank)), *self._place(row), _raw(STATEMENT)]
+            parts += [*self._parse(row["statement"]), _raw("</td></tr></tbody>")]
+        return [*parts, _raw("</table></div>")]
 
     def _parse(self, text):
         node = nodes.Element()
@@ -124,11 +129,11 @@ def summary(rows):
 def table_head():
     """HTML up to the first row."""
     cells = "".join(f'<th scope="col" data-key="{key}" data-kind="{kind}">{title}</th>' for key, title, kind in COLUMNS)
-    return f'<div class="ledger-box full-width"><table class="ledger" id="ledger"><thead><tr>{cells}</tr></thead><tbody>'
+    return f'<div class="ledger-box"><table class="ledger" id="ledger"><thead><tr>{cells}</tr></thead>'
 
 
-def row_start(row, position, rank):
-    """HTML of a row up to its statement."""
+def group_start(row, position, rank):
+    """HTML of a claim up to the link to its notebook."""
     ratio = number(row["worst_ratio"])
     attributes = {
         "position": position,
@@ -142,7 +147,11 @@ def row_start(row, position, rank):
     }
     data = " ".join(f'data-{key}="{html.escape(str(value))}"' for key, value in attributes.items())
     name, title = html.escape(row["claim"]), html.escape(row.get("title") or "")
-    return f'<tr id="{anchor(row["claim"])}" {data}><th scope="row"><b>{title}</b> <code>{name}</code>{mended(row)}<div class="statement">'
+    return (
+        f'<tbody id="{anchor(row["claim"])}" {data}><tr><th scope="rowgroup">{title} <code>{name}</code>{mended(row)}</th>'
+        f'<td>{badge(row["verdict"])}</td><td class="tightness">{bar(ratio)}</td>'
+        f'<td class="checks"><span>{row["instances"] or "—"}</span> '
+    )
 
 
 def anchor(claim):
@@ -154,13 +163,6 @@ def mended(row):
     """HTML: which printed claim a repaired one mends, if it is one."""
     printed = row.get("repairs")
     return f' <span class="repairs">repairs <a href="#{anchor(printed)}">{html.escape(printed)}</a></span>' if printed else ""
-
-
-def row_middle(row):
-    """HTML between the statement and the place."""
-    ratio = bar(number(row["worst_ratio"]))
-    count = row["instances"] or "—"
-    return f'</div></th><td>{badge(row["verdict"])}</td><td class="tightness">{ratio}</td><td class="checks"><span>{count}</span>'
 
 
 def _raw(text):

@@ -7,13 +7,13 @@
   };
   const number = (text) => (text === "inf" ? Infinity : Number(text));
 
-  function sort(body, rows, key, kind, direction) {
+  function sort(table, rows, key, kind, direction) {
     const order = compare(key, kind);
     const sorted = [...rows].sort((a, b) => {
       const empty = a.dataset[key] === "" || b.dataset[key] === "";
       return (empty ? order(a, b) : direction * order(a, b)) || a.dataset.position - b.dataset.position;
     });
-    body.append(...sorted);
+    table.append(...sorted);
   }
 
   function makeSortable(table, rows) {
@@ -30,7 +30,7 @@
         const next = head.getAttribute("aria-sort") === first ? other : first;
         heads.forEach((each) => each.removeAttribute("aria-sort"));
         head.setAttribute("aria-sort", next);
-        sort(table.tBodies[0], rows, head.dataset.key, head.dataset.kind, next === "ascending" ? 1 : -1);
+        sort(table, rows, head.dataset.key, head.dataset.kind, next === "ascending" ? 1 : -1);
       });
     }
   }
@@ -80,7 +80,7 @@
   document.addEventListener("DOMContentLoaded", () => {
     const table = document.getElementById("ledger");
     if (!table) return;
-    const rows = [...table.tBodies[0].rows];
+    const rows = [...table.tBodies]; // one row group for each claim
     makeSortable(table, rows);
     makeFilters(table, rows);
   });
