@@ -26,6 +26,8 @@ class LowRankGame(MarkovGame):
 
     Attributes
     ----------
+    mixture_by_state : array (A_1, ..., A_N, Z, S)
+        $B$ again with the states last, the layout that evaluation works in.
     transitions : array (S, A_1, ..., A_N, S')
         The dense kernel, formed at every access: for comparison on small games only.
 
@@ -50,6 +52,7 @@ class LowRankGame(MarkovGame):
         stand_in = np.ones((1, *shape[1:], 1))
         super().__init__(rewards[:, :1], stand_in, 0, discount)
         self.states, self.rewards = states, rewards
+        self.mixture_by_state = np.ascontiguousarray(np.moveaxis(self.mixture, 0, -1))
         self.initial = validation.distributions("initial", validation.array("initial", initial))
         if self.initial.shape != (states,):
             raise ValueError(f"initial has shape {self.initial.shape}, expected a distribution ({states},).")

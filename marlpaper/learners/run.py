@@ -16,6 +16,8 @@ class Run:
         Settings of the learner (`iterations`, `step_size`, ...).
     policy : tuple of arrays (..., H, S, A_i)
         What was played last.
+    initial : tuple of arrays (..., H, S, A_i) or None
+        The policy it started from, of learners that have a single start.
     average_policy : tuple of arrays (..., H, S, A_i) or None
         Mean over all iterations, per state: the output of `mao2023` Algorithm 1. `None` where the algorithm
         outputs its last policy.
@@ -39,6 +41,7 @@ class Run:
     checkpoints: np.ndarray
     gaps: np.ndarray
     values: np.ndarray
+    initial: tuple | None = None
     average_policy: tuple | None = None
     critic: np.ndarray | None = None
     stages: object = None

@@ -1,0 +1,74 @@
+"""The loop that all ascent methods share: update, and evaluate the current policy at the checkpoints."""
+
+import numpy as np
+
+from marlpaper import evaluate, validation
+from marlpaper.learners.run import Run
+
+
+def checked_start(game, iterations, step_size, initial):
+    """Iterations, step size and start of an ascent, validated; the default start is uniform."""
+    iterations = validation.whole("iterations", iterations, 1)
+    step_size = validation.positive("step_size", step_size)
+    policy = game.check_policy(game.uniform_policy() if initial is None else initial, "initial")
+    return iterations, step_size, policy
+
+
+def ascend(game, policy, update, parameters, checkpoints=None, record=False, aggregate="max", tolerance=None):
+    r"""Repeat `policy = update(policy)` and evaluate it at the checkpoints.
+
+    Parameters
+    ----------
+    game : MarkovGame
+    policy : tuple of N arrays (..., H, S, A_i)
+        $\pi^0$.
+    update : callable
+        From $\pi^t$ to $\pi^{t+1}$.
+    parameters : dict
+        Settings of the learner, with `iterations`.
+    checkpoints : sequence of int, optional
+        Iterations in 0..T at which $\pi^t$ is evaluated; 0 is the start.
+    record : bool
+        Keep the policies at the checkpoints.
+    aggregate : {"max", "sum", "mean"}
+        Of the NE-gap, see `evaluate.nash_gap`.
+    tolerance : float, optional
+        Stop at the first checkpoint with a gap of at most this in every game of the batch.
+
+    Returns
+    -------
+    Run
+        `parameters["iterations"]` is the number done.
+    """
+    iterations, initial = parameters["iterations"], policy
+    chosen = _checkpoints(checkpoints, iterations)
+    if tolerance is not None:
+        tolerance = validation.positive("tolerance", tolerance)
+    reached, gaps, values, kept = [], [], [], []
+    for t in range(iterations + 1):
+        if t in chosen:
+            reached.append(t)
+            gaps.append(evaluate.nash_gap(game, policy, aggregate))
+            values.append(evaluate.initial_value(game, evaluate.state_values(game, policy))[..., 0])
+            kept += [policy] if record else []
+            if tolerance is not None and np.all(gaps[-1] <= tolerance):
+                break
+        if t < iterations:
+            policy = update(policy)
+    return Run(
+        game=game,
+        initial=initial,
+        parameters={**parameters, "iterations": t, "aggregate": aggregate},
+        policy=policy,
+        checkpoints=np.array(reached, dtype=int),
+        gaps=np.stack(gaps, -1) if gaps else np.zeros(game.batch + (0,)),
+        values=np.stack(values, -1) if values else np.zeros(game.batch + (0,)),
+        trajectory=tuple(np.stack(steps) for steps in zip(*kept, strict=True)) if kept else None,
+    )
+
+
+def _checkpoints(checkpoints, iterations):
+    chosen = {validation.whole("checkpoints", int(t), 0) for t in (() if checkpoints is None else checkpoints)}
+    if chosen and max(chosen) > iterations:
+        raise ValueError(f"checkpoints has {max(chosen)}, expected iterations in 0..{iterations}.")
+    return chosen
