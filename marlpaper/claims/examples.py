@@ -4,7 +4,8 @@ import functools
 
 import numpy as np
 
-from marlpaper import claims, games, learners
+from marlpaper import claims, games, learners, meta, simplex
+from marlpaper.claims.mao2023 import meta_lemmas
 
 EXAMPLES = {}
 """Claim-id prefixes (or whole ids) to a function `id -> (arguments, words)`; the longest prefix wins."""
@@ -55,3 +56,36 @@ def random_zero_sum_run(id):
 @functools.cache
 def _recorded(game, step_size, order):
     return learners.optimistic_mirror_descent(game, 300, step_size, order=order, record=True)
+
+
+@example("mao2023.theorem2", "mao2023.equation", "mao2023.critic-warm-start")
+def similar_games(id):
+    """A recorded sequence of similar random games, with the meta-rule, order and step size that the claim is about."""
+    rng = np.random.default_rng(0)
+    reward = np.clip(games.random_game(rng, horizon=3).agent_rewards(0) + 0.1 * rng.standard_normal((8, 3, 2, 2, 2)), 0, 1)
+    sequence = games.zero_sum(reward, games.random_game(rng, horizon=3).transitions)
+    printed = "repaired" not in id and id not in ("mao2023.theorem2-laplace", "mao2023.critic-warm-start")
+    learner = functools.partial(
+        learners.optimistic_mirror_descent,
+        iterations=300,
+        step_size=1 / (8 * 3**2) if printed else 1 / (4 * 3),
+        order="printed" if printed else "repaired",
+        record=True,
+    )
+    rule = {"mao2023.theorem2-laplace": "laplace", "mao2023.critic-warm-start": ("laplace", "critic-warm-start")}.get(id, "best-response-average")
+    words = " with ".join([rule] if isinstance(rule, str) else rule)
+    return (meta.learn_sequence(sequence, learner, rule),), f"8 similar random games, 2 states, 2×2 actions, H=3, T=300, {words}"
+
+
+@example("mao2023.lemma1", "mao2023.lemma2", "mao2023.laplace-regret")
+def entry_by_entry(id):
+    """Random distributions for the lemmas of Theorem 2: what each entry of the policies goes through over the games."""
+    rng, alpha = np.random.default_rng(0), 0.2
+    x = rng.dirichlet(np.full(3, 0.3), (25, 200))
+    arguments = {
+        "mao2023.lemma1": (x, simplex.mix(rng.permuted(x, axis=0), alpha), alpha),
+        "mao2023.lemma2": (simplex.mix(x, alpha), np.ones(len(x))),
+        "mao2023.laplace-regret": (x, meta_lemmas.laplace_starts(x)),
+    }
+    chosen = arguments.get(id.removesuffix("-repaired") if "lemma1" in id else id, (x, meta_lemmas.average_starts(x, alpha), alpha))
+    return chosen, "random sequences of 25 distributions over 3 actions, alpha = 0.2"
