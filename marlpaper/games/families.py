@@ -58,7 +58,14 @@ def random_game(rng, horizon=None, states=2, actions=(2, 2), batch=(), *, discou
     Returns
     -------
     MarkovGame
+
+    Raises
+    ------
+    ValueError
+        If both or neither of `horizon` and `discount` are given.
     """
+    if (horizon is None) == (discount is None):
+        raise ValueError(f"horizon is {horizon} and discount is {discount}, expected exactly one of them.")
     time = () if horizon is None else (horizon,)
     shape = (*batch, *time, states, *actions)
     transitions = rng.dirichlet(np.ones(states), shape)

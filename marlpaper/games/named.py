@@ -1,6 +1,8 @@
 """Named games: small readable files in `data/games`, and sequences of similar games made from them."""
 
 import difflib
+import inspect
+import numbers
 import os
 import pathlib
 import tomllib
@@ -8,11 +10,10 @@ import tomllib
 import numpy as np
 
 from marlpaper import validation
-from marlpaper.games import families, potential
-from marlpaper.games.tabular import MarkovGame, zero_sum
+from marlpaper.games import families, potential, tables
+from marlpaper.games.tabular import MarkovGame
 
 SIZE_LIMIT = 10_000_000
-REWARDS = ("zero_sum_reward", "common_reward", "rewards")
 
 
 def folder():
@@ -44,7 +45,7 @@ def describe(name):
         raise ValueError(f"{path.name} has {path.stat().st_size} bytes, expected at most {SIZE_LIMIT}.")
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"{path.name} is not a readable TOML file: {error}.") from None
 
 
@@ -72,7 +73,7 @@ def load(name, **parameters):
     """
     content = describe(name)
     try:
-        return _family(content, parameters) if "family" in content else _table(content, parameters)
+        return _family(content, parameters) if "family" in content else tables.read(content, parameters)
     except (KeyError, TypeError, ValueError) as error:
         reason = f"it lacks {error}" if isinstance(error, KeyError) else error
         raise ValueError(f"{name}.toml does not describe a game: {reason}") from None
@@ -100,8 +101,8 @@ def perturb(game, count, scale, rng):
     if game.batch:
         raise ValueError(f"game has batch axes {game.batch}, expected a single game to perturb.")
     counts = [validation.whole("count", k, 1) for k in np.atleast_1d(count).tolist()]
-    if scale < 0 or not np.isfinite(scale):
-        raise ValueError(f"scale is {scale}, expected a standard deviation of at least 0.")
+    if not (isinstance(scale, numbers.Real) and 0 <= scale < np.inf):
+        raise ValueError(f"scale is {scale!r}, expected a standard deviation of at least 0.")
     fixed = game.horizon is not None and np.ptp(game.rewards, axis=1).max() == 0
     base = game.rewards[:, :1] if fixed else game.rewards
     common = np.ptp(base, axis=0).max() == 0
@@ -114,50 +115,11 @@ def perturb(game, count, scale, rng):
 
 def _family(content, overrides):
     parameters = {**content.get("parameters", {}), **overrides}
-    name = content["family"]
-    family = getattr(families, name, None) or getattr(potential, name, None)
-    if family is None:
-        raise ValueError(f"family is {name!r}, which is not in marlpaper.games.families or marlpaper.games.potential.")
-    return family(**parameters)
+    known = {name: family for module in (families, potential) for name, family in _public_functions(module)}
+    return known[validation.choice("family", content["family"], sorted(known))](**parameters)
 
 
-def _table(content, overrides):
-    unknown = sorted(set(overrides) - {"horizon", "discount", "initial"})
-    if unknown:
-        raise ValueError(f"it is a table and takes horizon, discount and initial as parameters, got {', '.join(unknown)}.")
-    if {"horizon", "discount"} & set(overrides):
-        content = {key: value for key, value in content.items() if key not in ("horizon", "discount")}
-    content = {**content, **overrides}
-    states = content["states"]
-    kinds = [kind for kind in REWARDS if kind in content]
-    if len(kinds) != 1:
-        raise ValueError(f"it has {len(kinds)} reward tables, expected one of {', '.join(REWARDS)}.")
-    timing = {"horizon": content.get("horizon"), "discount": content.get("discount")}
-    start = (_transition_rows(states, content), content.get("initial", states[0]))
-    transitions, initial = start[0], states.index(start[1]) if isinstance(start[1], str) else start[1]
-    table = content[kinds[0]]
-    if kinds[0] == "rewards":  # one table per agent
-        rewards = np.stack([_by_state(states, agent) for agent in table])
-        return MarkovGame(rewards, transitions, initial, **timing)
-    reward = _by_state(states, table)
-    if kinds[0] == "zero_sum_reward":
-        return zero_sum(reward, transitions, initial, **timing)
-    return MarkovGame(np.stack([reward] * (reward.ndim - 1)), transitions, initial, **timing)
-
-
-def _by_state(states, table):
-    return np.stack([validation.array(f"reward of {state}", table[state]) for state in states])
-
-
-def _transition_rows(states, content):
-    """Nested lists of {next state: probability} to an array (S, A_1, ..., A_N, S')."""
-
-    def rows(entry):
-        if isinstance(entry, dict):
-            unknown = set(entry) - set(states)
-            if unknown:
-                raise ValueError(f"transitions lead to {sorted(unknown)[0]!r}, expected one of {', '.join(states)}.")
-            return [float(entry.get(state, 0)) for state in states]
-        return [rows(item) for item in entry]
-
-    return np.array([rows(content["transitions"][state]) for state in states])
+def _public_functions(module):
+    """Names and functions that a module defines itself."""
+    defined = inspect.getmembers(module, inspect.isfunction)
+    return [(name, function) for name, function in defined if function.__module__ == module.__name__ and name[0] != "_"]
