@@ -4,6 +4,8 @@ Figures stand on a light card, so that they read in print and in the dark theme 
 which colour-blind readers can tell apart, and series differ in line style as well as colour.
 """
 
+import itertools
+
 import matplotlib
 import numpy as np
 from matplotlib import pyplot as plt
@@ -27,6 +29,7 @@ SERIES = {
     "printed": {"color": COLOURS["orange"], "linestyle": "--"},
     "repaired": {"color": COLOURS["green"], "linestyle": "-"},
 }
+DASHES = ["-", "--", "-.", (0, (1, 1.2))]
 STYLE = {
     "figure.facecolor": PAPER,
     "axes.facecolor": PAPER,
@@ -79,9 +82,11 @@ def curves(axes, table, x="x", mean="mean", std="std", series="series"):
     x, mean, std, series : str
         Column names; a missing `std` column draws no band.
     """
-    for name, part in table.groupby(series, sort=False):
-        look = SERIES.get(name, {})
-        (line,) = axes.plot(part[x], part[mean], label=name, **look)
+    groups = table.groupby(series, sort=False)
+    taken = {SERIES[name]["color"] for name in groups.groups if name in SERIES}
+    free = itertools.cycle([{"color": c, "linestyle": d} for c, d in zip(COLOURS.values(), DASHES * 2, strict=False) if c not in taken])
+    for name, part in groups:
+        (line,) = axes.plot(part[x], part[mean], label=name, **(SERIES.get(name) or next(free)))
         if std in part and part[std].notna().any():
             axes.fill_between(part[x], part[mean] - part[std], part[mean] + part[std], color=line.get_color(), alpha=0.18, linewidth=0)
     axes.legend()
@@ -107,6 +112,12 @@ def waterfall(axes, labels, values, colours=None):
         factor = "" if row == 0 else f"    ×{short(values[row] / values[row - 1])}"
         axes.text(values[row], row, f"  {short(values[row])}{factor}", va="center", fontsize=10)
     axes.set_xlim(values.min() / 3, values.max() * (values.max() / values.min()) ** 0.45)
+
+
+def whole_ticks(axis, ticks):
+    """Plain whole numbers as ticks of a logarithmic axis."""
+    axis.set_ticks(ticks, labels=[f"{tick:g}" for tick in ticks])
+    axis.set_ticks([], minor=True)
 
 
 def short(value):

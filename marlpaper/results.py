@@ -57,6 +57,7 @@ class Notebook:
         self.name = _checked_name("name", name)
         self.folder = root() / name
         pd.set_option("display.float_format", "{:.4g}".format)
+        pd.set_option("display.max_colwidth", None)
 
     def figure(self, name, figure, curves):
         """Save a figure as SVG and PNG, and the curves it shows as CSV.
