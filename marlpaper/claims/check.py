@@ -145,12 +145,17 @@ registry = Registry()
 
 
 def ratio(measured, bound):
-    """`measured / bound` entry by entry; 0 where both are rounding, infinite where a bound of 0 or less is exceeded."""
+    """`measured / bound` entry by entry, above 1 exactly where `measured` exceeds `bound`.
+
+    0 where both are rounding, infinite where a bound of 0 or less is exceeded, at most 1 where only rounding exceeds it.
+    """
     measured, bound = np.broadcast_arrays(np.asarray(measured, float), np.asarray(bound, float))
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        quotient = np.nan_to_num(measured / bound)
-    quotient = np.where(bound > 0, np.maximum(quotient, 0), np.where(exceeds(measured, bound), np.inf, 0))
-    return np.where((measured <= ROUNDING) & (bound <= ROUNDING), 0, quotient)
+        quotient = np.nan_to_num(measured / bound, posinf=np.inf)
+    violated = exceeds(measured, bound)
+    quotient = np.where(bound > 0, np.maximum(quotient, 0), np.where(violated, np.inf, 0))
+    rounding = (measured <= ROUNDING) & (bound <= ROUNDING)
+    return np.where(violated, quotient, np.where(rounding, 0, np.minimum(quotient, 1)))
 
 
 def exceeds(measured, bound):
@@ -177,7 +182,7 @@ def check(id, *arguments, instance="", parameters=None, **keywords):
     Returns
     -------
     Check
-        Of the entry with the largest ratio.
+        Of the entry with the largest ratio. Sides without entries (a run too short to have any) decide nothing.
 
     Raises
     ------
@@ -194,8 +199,11 @@ def check(id, *arguments, instance="", parameters=None, **keywords):
     for name, side in (("measured", measured), ("bound", bound)):
         if np.isnan(side).any():
             raise ValueError(f"{name} side of {id} is NaN at entry {np.argwhere(np.isnan(side))[0].tolist()}.")
+    if measured.size == 0:
+        measured = bound = np.zeros(())
+        unmet = unmet or "there is no entry to compare"
     ratios = ratio(measured, bound)
-    worst = np.unravel_index(np.argmax(ratios), ratios.shape) if ratios.size else ()
+    worst = np.unravel_index(np.argmax(ratios), ratios.shape)
     return Check(
         claim=id,
         instance=instance,
