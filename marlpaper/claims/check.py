@@ -203,18 +203,30 @@ def check(id, *arguments, instance="", parameters=None, **keywords):
         measured = bound = np.zeros(())
         unmet = unmet or "there is no entry to compare"
     ratios = ratio(measured, bound)
-    worst = np.unravel_index(np.argmax(ratios), ratios.shape)
+    worst = _first_largest(ratios)
     return Check(
         claim=id,
         instance=instance,
-        measured=float(measured[worst]),
-        bound=float(bound[worst]),
+        measured=_without_noise(measured[worst]),
+        bound=_without_noise(bound[worst]),
         ratio=float(ratios[worst]),
         holds=not exceeds(measured, bound).any(),
         vacuous=trivial is not None and bool(np.all(bound >= trivial)),
         unmet=unmet,
         parameters=dict(parameters or {}),
     )
+
+
+def _first_largest(ratios):
+    """Index of the largest entry; ties up to rounding go to the first, so that every processor names the same one."""
+    largest = ratios.max()
+    leading = np.isposinf(ratios) if np.isinf(largest) else ratios >= largest * (1 - 1e-6)
+    return np.unravel_index(np.argmax(leading), ratios.shape)
+
+
+def _without_noise(value):
+    """A float, 0 where it is only rounding error."""
+    return float(value) if abs(value) > 1e-12 else 0.0
 
 
 def ledger(checks_by_notebook):
