@@ -50,7 +50,7 @@ def learn_sequence(games, learner, rule="individual"):
         `functools.partial(learners.optimistic_mirror_descent, iterations=1000, step_size=0.02, record=True)`.
     rule : str, callable, or a sequence of them
         Names from `RULES`: "individual" (every game starts afresh), "best-response-average" (`mao2023` eq. 5),
-        "laplace", "output-average", "last-stage-average", "critic-warm-start"; several are combined, e.g. `("laplace", "critic-warm-start")`.
+        "laplace", "output-average", "last-stage-average", "last-policy", "critic-warm-start"; several are combined, e.g. `("laplace", "critic-warm-start")`.
         A callable takes `(runs, count)`, the runs so far and $K$, and returns keyword arguments of the learner.
 
     Returns
@@ -107,6 +107,11 @@ def last_stage_average(runs, count):
     return {"initial": tuple(np.mean([part[..., stage, :, :, :] for part in parts], 0) for parts in played)}
 
 
+def last_policy(runs, count):
+    r"""$\pi^{k+1,0}=\pi^{k,T}$: the next game starts where the last one ended (`mao2023` Section 4.1)."""
+    return {"initial": runs[-1].policy}
+
+
 def critic_warm_start(runs, count):
     r"""$Q^{k+1,1}=Q^{k,\bar\tau}$: the next game's values start from the last completed value update."""
     return {"initial_values": runs[-1].critic}
@@ -118,6 +123,7 @@ RULES = {
     "laplace": laplace,
     "output-average": output_average,
     "last-stage-average": last_stage_average,
+    "last-policy": last_policy,
     "critic-warm-start": critic_warm_start,
 }
 """The meta-rules by name. A new one is one function of the runs so far."""

@@ -4,7 +4,8 @@ import functools
 
 import numpy as np
 
-from marlpaper import claims, games, learners, meta, simplex
+from marlpaper import claims, evaluate, games, learners, meta, simplex
+from marlpaper.claims import ascent
 from marlpaper.claims.mao2023 import meta_lemmas
 
 EXAMPLES = {}
@@ -89,3 +90,51 @@ def entry_by_entry(id):
     }
     chosen = arguments.get(id.removesuffix("-repaired") if "lemma1" in id else id, (x, meta_lemmas.average_starts(x, alpha), alpha))
     return chosen, "random sequences of 25 distributions over 3 actions, alpha = 0.2"
+
+
+@example("mao2023.prop1")
+def trap_run(id):
+    """One step of Q-ascent in the two-state trap from "always 0", at the printed step size."""
+    game = games.load("two-state-trap")
+    step_size = float(ascent.printed_cap(game, evaluate.mismatch(game)))
+    run = learners.q_ascent(game, 1, step_size, [[[1, 0], [1, 0]]], checkpoints=(0, 1), record=True)
+    return (run,), "two-state trap, γ=0.9, from the policy that always moves to state 0, T=1"
+
+
+@example("mao2023.theorem3")
+def similar_games_run(id):
+    """Ten similar discounted cooperative games, each started where the last one ended."""
+    rng = np.random.default_rng(0)
+    sequence = games.perturb(games.common_reward(rng, discount=0.5), 10, 0.03, rng)
+    step_size = float(ascent.printed_cap(sequence, evaluate.mismatch(sequence).max()))
+    learner = functools.partial(learners.q_ascent, iterations=20, step_size=step_size, checkpoints=range(20))
+    return (sequence, meta.learn_sequence(sequence, learner, "last-policy").runs), "10 similar cooperative games, γ=0.5, T=20"
+
+
+@example("ding2022.mismatch-order")
+def random_potential_game(id):
+    """A random game whose actions leave the kernel alone."""
+    return (games.action_free(np.random.default_rng(0)),), "random action-free game, 3 states, 2×2 actions, γ=0.9"
+
+
+@example("ding2022.mpg", "ding2022.cooperative", "ding2022.equivalence", "ding2022.projected")
+def random_cooperative_run(id):
+    """Recorded ascent on a random cooperative game, at the step size that the claim is about."""
+    game = games.common_reward(np.random.default_rng(0), discount=0.5)
+    kappa = evaluate.mismatch(game)
+    step_size = (1 - game.discount) / (2 * game.agents * 2) if "mpg" not in id else float(1 / (2 * ascent.smoothness(game, kappa)))
+    learner = learners.q_ascent
+    if "projected" in id:
+        learner, step_size = learners.policy_gradient, float(1 / (2 * ascent.smoothness(game, kappa) * game.initial.max()))
+    run = learner(game, 50, step_size, checkpoints=range(51), record=True)
+    return (run,), "random cooperative game, 3 states, 2×2 actions, γ=0.5, T=50, uniform start"
+
+
+@example("ding2022.no-state-dependence")
+def replicated_run(id):
+    """A small cooperative game copied a hundred times, until the gap is 0.02."""
+    rng = np.random.default_rng(0)
+    base = games.common_reward(rng, discount=0.5)
+    game = games.replicated(base, 100, rng)
+    run = learners.q_ascent(game, 10_000, 0.5 / 8, checkpoints=range(10_001), tolerance=0.02)
+    return (run, 0.02, float(evaluate.free_mismatch(base))), "cooperative game of 3 states, each copied 100 times, γ=0.5, until the gap is 0.02"

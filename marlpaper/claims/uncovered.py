@@ -2,15 +2,6 @@
 
 from marlpaper.claims.check import registry
 
-_POTENTIAL = r"""
-mao2023.prop1 | Proposition 1 | $\alpha\le\frac{(1-\gamma)^4}{8\kappa^3NA_{\max}}$: $\frac1T\sum_{t<T}\text{NE-gap}(\pi^t)\le\sqrt{\frac{\kappa(\Phi(\pi^T)-\Phi(\pi^0))}{\alpha T(1-\gamma)^2}}$
-mao2023.theorem3 | Theorem 3 | $\frac1{KT}\sum_k\sum_t\text{NE-gap}\le\sqrt{\frac{8\kappa^4NA_{\max}(2\Phi_{\max}+\Delta_\Phi)}{(1-\gamma)^6KT}}$
-ding2022.equivalence | Q-ascent derived | The weighted-regularised argmax is the Q-ascent update
-ding2022.mpg-regret | Regret in Markov potential games | $\text{Nash-Regret}(T)\lesssim d_p^2\sqrt{AN/T}$
-ding2022.cooperative-regret | Regret in cooperative games | $\text{Nash-Regret}(T)\lesssim\sqrt{d_c}\sqrt{AN/T}$
-ding2022.no-state-dependence | No explicit dependence on the state space | The iteration count has no explicit $S$
-"""
-
 _MAML = r"""
 mao2023.lemma3 | Lemma 3 | Lipschitz constant of a product of bounded Lipschitz maps
 mao2023.lemma4 | Lemma 4 | Lipschitz constant of an expectation under a parametrised distribution
@@ -40,5 +31,5 @@ ding2022.cooperative-agnostic-regret | Function approximation, cooperative games
 ding2022.game-agnostic | Game-agnostic learning | $\text{Nash-Regret}\lesssim T^{-1/6}$ of optimistic Q-ascent, cooperative and zero-sum
 """
 
-for _line in filter(None, "".join((_POTENTIAL, _MAML, _CORRELATED, _SAMPLED)).splitlines()):
+for _line in filter(None, "".join((_MAML, _CORRELATED, _SAMPLED)).splitlines()):
     registry.add(*_line.split(" | "))

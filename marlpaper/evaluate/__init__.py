@@ -4,6 +4,7 @@ from marlpaper.evaluate import low_rank  # registers the evaluation of low-rank 
 from marlpaper.evaluate.potential import (
     extreme_values,
     free_mismatch,
+    joint_value,
     mismatch,
     peak_visitation,
     potential_defect,
@@ -32,6 +33,7 @@ __all__ = [
     "extreme_values",
     "free_mismatch",
     "initial_value",
+    "joint_value",
     "low_rank",
     "mismatch",
     "nash_gap",

@@ -8,7 +8,7 @@ agree on every square of policies (Monderer and Shapley 1996); `potential_defect
 import numpy as np
 
 from marlpaper import validation
-from marlpaper.evaluate.values import _best_discounted, _best_finite, initial_value, state_values
+from marlpaper.evaluate.values import _best_discounted, _best_finite, _solve, expected, initial_value, state_values
 
 
 def potential_defect(game, rng, draws=4):
@@ -124,6 +124,14 @@ def extreme_values(game, reward):
     ends = [sign * solve(sign * flat, kernel, game.discount) for sign in (-1, 1)]
     starts = ends if game.horizon is None else [values[..., 0, :] for values in ends]
     return tuple(np.einsum("...s,...s->...", values, game.initial) for values in starts)
+
+
+def joint_value(game, reward, policy):
+    r"""Value $V_r^\pi(\rho)$ of any `reward` (..., S, A_1, ..., A_N) under `policy` in a discounted game: (...)."""
+    policy = game.check_policy(policy)
+    kernel = expected(game.transitions, policy, trailing=1)
+    values = _solve(kernel, expected(validation.array("reward", reward), policy), game.discount)
+    return np.einsum("...s,...s->...", values, game.initial)
 
 
 def similarity(games):

@@ -7,11 +7,19 @@ from marlpaper.learners.run import Run
 
 
 def checked_start(game, iterations, step_size, initial):
-    """Iterations, step size and start of an ascent, validated; the default start is uniform."""
+    """Iterations, step size, the step size shaped like policies, and the start, validated; the default start is uniform."""
     iterations = validation.whole("iterations", iterations, 1)
-    step_size = validation.positive("step_size", step_size)
+    if np.ndim(step_size) == 0:
+        step_size = validation.positive("step_size", step_size)
+    else:
+        step_size = validation.array("step_size", step_size)
+        if step_size.shape != game.batch:
+            raise ValueError(f"step_size has shape {step_size.shape}, expected a number or one for each game, {game.batch}.")
+        for index in np.argwhere(step_size <= 0)[:1].tolist():
+            raise ValueError(f"step_size{index} is {step_size[tuple(index)]:.6g}, expected a positive number.")
+    shaped = np.reshape(step_size, np.shape(step_size) + (1,) * (2 + len(game.time)))
     policy = game.check_policy(game.uniform_policy() if initial is None else initial, "initial")
-    return iterations, step_size, policy
+    return iterations, step_size, shaped, policy
 
 
 def ascend(game, policy, update, parameters, checkpoints=None, record=False, aggregate="max", tolerance=None):

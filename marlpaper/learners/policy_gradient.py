@@ -36,8 +36,8 @@ def policy_gradient(
     ----------
     game, iterations, initial, checkpoints, record, aggregate, tolerance
         As in `q_ascent`. The learner sees `evaluate.averaged_q` and, except for `natural`, `evaluate.visitation`.
-    step_size : float
-        $\eta>0$.
+    step_size : float or array (...)
+        $\eta>0$; an array gives every game of the batch its own.
     parametrization : {"direct", "softmax", "natural"}
         See the module's description. The last two need a start without zeros.
 
@@ -52,7 +52,7 @@ def policy_gradient(
         If $T<1$, $\eta\le0$, the parametrization is unknown, or the start does not fit.
     """
     validation.choice("parametrization", parametrization, PARAMETRIZATIONS)
-    iterations, step_size, policy = checked_start(game, iterations, step_size, initial)
+    iterations, step_size, shaped, policy = checked_start(game, iterations, step_size, initial)
     if parametrization != "direct":
         _without_zeros(policy)
     step = {"direct": _direct_step, "softmax": _softmax_step, "natural": _natural_step}[parametrization]
@@ -60,7 +60,7 @@ def policy_gradient(
     parameters |= {"iterations": iterations, "step_size": step_size}
 
     def update(policy):
-        return step(game, policy, step_size)
+        return step(game, policy, shaped)
 
     return ascend(game, policy, update, parameters, checkpoints, record, aggregate, tolerance)
 

@@ -18,8 +18,8 @@ def q_ascent(game, iterations, step_size, initial=None, checkpoints=None, record
         sees only `evaluate.averaged_q`.
     iterations : int
         $T\ge1$.
-    step_size : float
-        $\alpha>0$.
+    step_size : float or array (...)
+        $\alpha>0$; an array gives every game of the batch its own.
     initial : sequence of N arrays (..., H, S, A_i), optional
         $\pi^0$. Default: uniform.
     checkpoints : sequence of int, optional
@@ -41,11 +41,11 @@ def q_ascent(game, iterations, step_size, initial=None, checkpoints=None, record
     TypeError, ValueError
         If $T<1$, $\alpha\le0$, or an array does not fit.
     """
-    iterations, step_size, policy = checked_start(game, iterations, step_size, initial)
+    iterations, step_size, shaped, policy = checked_start(game, iterations, step_size, initial)
     parameters = {"algorithm": "q-ascent", "iterations": iterations, "step_size": step_size}
 
     def update(policy):
-        return q_ascent_step(policy, evaluate.averaged_q(game, policy), step_size)
+        return q_ascent_step(policy, evaluate.averaged_q(game, policy), shaped)
 
     return ascend(game, policy, update, parameters, checkpoints, record, aggregate, tolerance)
 

@@ -1,0 +1,115 @@
+r"""What the claims on Q-ascent in potential games share: regret of a run, rise of the potential, constants.
+
+$b=\beta/(1-\gamma)$ bounds $|Q_i-\text{middle of the range}|$: $\beta=\frac12$ for rewards in [0, 1], $\beta=1$ for rewards in [-1, 1].
+$K=\beta NA\kappa^{3/2}/(1-\gamma)^3$ is the weighted smoothness of the potential, $\Lambda=\alpha K$.
+"""
+
+import numpy as np
+
+from marlpaper import evaluate, validation
+from marlpaper.games.tabular import MarkovGame
+
+ROUNDING = 1e-14
+"""A difference of potentials is known to this part of the largest possible value, no better."""
+
+
+def regret(run):
+    r"""$\frac1T\sum_{t<T}\text{NE-gap}(\pi^t)$, the largest gain of an agent: (...).
+
+    Raises
+    ------
+    ValueError
+        If the run was not evaluated at every iteration, or with another aggregate than `max`.
+    """
+    iterations = run.parameters["iterations"]
+    if run.checkpoints[:iterations].tolist() != list(range(iterations)):
+        raise ValueError(f"run has {len(run.checkpoints)} checkpoints, expected every iteration 0..{iterations - 1}.")
+    if run.parameters["aggregate"] != "max":
+        raise ValueError(f"run has the aggregate {run.parameters['aggregate']!r}, expected 'max'.")
+    return run.gaps[..., :iterations].mean(-1)
+
+
+def rise(run, reference=None):
+    r"""$\Phi(\pi^T)-\Phi(\pi^0)$ at the game's start, or at the start distribution `reference`; at least rounding error."""
+    game = restarted(run.game, reference)
+    return allowance(game) + np.maximum(evaluate.potential_difference(game, run.policy, run.initial), 0)
+
+
+def allowance(game):
+    """Rounding error of a difference of potentials."""
+    return ROUNDING * game.agents / (1 - game.discount)
+
+
+def restarted(game, reference=None):
+    """The same game started from the distribution `reference` (..., S)."""
+    return game if reference is None else MarkovGame(game.rewards, game.transitions, reference, game.discount)
+
+
+def half_range(game):
+    r"""$\beta$: $\frac12$ if all rewards are in [0, 1], 1 if they are in [-1, 1].
+
+    Raises
+    ------
+    ValueError
+        If a reward is outside [-1, 1].
+    """
+    validation.within("rewards", game.rewards, -1, 1)
+    return 0.5 if game.rewards.min() >= 0 else 1.0
+
+
+def actions(game):
+    r"""$A=\max_i|A_i|$."""
+    return max(game.actions)
+
+
+def smoothness(game, kappa):
+    r"""$K=\beta NA\kappa^{3/2}/(1-\gamma)^3$: along any line of policies $|\Phi''|\le2K\sum_{i,s}\rho(s)\|\Delta_i(s)\|^2$."""
+    return half_range(game) * game.agents * actions(game) * kappa**1.5 / (1 - game.discount) ** 3
+
+
+def per_step(game, step_size):
+    r"""$\sqrt2+\alpha\beta\sqrt A/(1-\gamma)$, how much of a gap one step of length $x$ can leave: gap part $\le$ this $\cdot x/\alpha$."""
+    return np.sqrt(2) + step_size * half_range(game) * np.sqrt(actions(game)) / (1 - game.discount)
+
+
+def leading_constant(game, step_size, kappa):
+    r"""$C=(\sqrt2+\alpha\beta\sqrt A/(1-\gamma))/\sqrt{1-\Lambda}$; infinite for $\Lambda\ge1$. One agent: $\Lambda=0$."""
+    loss = 0 if game.agents == 1 else step_size * smoothness(game, kappa)
+    with np.errstate(divide="ignore"):
+        return per_step(game, step_size) / np.sqrt(np.maximum(1 - loss, 0))
+
+
+def regret_bound(game, step_size, iterations, kappa, increase):
+    r"""$\sqrt{\kappa\cdot\text{increase}/(\alpha T(1-\gamma)^2)}$, the printed form without a constant."""
+    return np.sqrt(kappa * np.maximum(increase, 0) / (step_size * iterations)) / (1 - game.discount)
+
+
+def printed_cap(game, kappa):
+    r"""$\frac{(1-\gamma)^4}{8\kappa^3NA}$, the largest step size of `mao2023` Proposition 1, and the one of Theorem 3."""
+    return (1 - game.discount) ** 4 / (8 * np.asarray(kappa) ** 3 * game.agents * actions(game))
+
+
+def above(step_size, cap):
+    """The assumption that the step size is at most `cap`, in words if it is not met, else ""."""
+    sizes, caps = np.broadcast_arrays(step_size, cap)
+    worst = np.argmax(sizes / caps)
+    over = sizes.flat[worst] > caps.flat[worst] * (1 + 1e-9)
+    return f"step size is {sizes.flat[worst]:.4g}, above {caps.flat[worst]:.4g}" if over else ""
+
+
+def other_than(step_size, value):
+    """The assumption that the step size is `value`, in words if it is not met, else ""."""
+    sizes, values = np.broadcast_arrays(step_size, value)
+    worst = np.argmax(np.abs(np.log(sizes / values)))
+    same = np.isclose(sizes.flat[worst], values.flat[worst], rtol=1e-6, atol=0)
+    return "" if same else f"step size is {sizes.flat[worst]:.4g}, not {values.flat[worst]:.4g}"
+
+
+def step_lengths(trajectory):
+    r"""$x_i(s)^2=\|\pi_i^{t+1}-\pi_i^t\|_2^2$ summed over agents: (C-1, ..., S)."""
+    return sum((np.diff(policy, axis=0) ** 2).sum(-1) for policy in trajectory)
+
+
+def rises(game, trajectory):
+    r"""$\Phi(\pi^{t+1})-\Phi(\pi^t)$ along a trajectory: (C-1, ...)."""
+    return evaluate.potential_difference(game, [p[1:] for p in trajectory], [p[:-1] for p in trajectory])
