@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.testing import assert_allclose
 
-from marlpaper import equilibrium, evaluate, games
+from marlpaper import equilibrium, evaluate, games, learners
 
 small_integers = hnp.arrays(np.int64, (2, 2), elements=st.integers(-2, 2))
 
@@ -108,6 +108,22 @@ def test_transposed_kernel_gives_another_value():
     swapped = games.zero_sum(drawn.agent_rewards(0), strategies.transposed(drawn).transitions)
     policy, _ = equilibrium.solve_zero_sum(swapped)
     assert evaluate.nash_gap(game, policy) > 1e-3
+
+
+@pytest.mark.parametrize("actions", [(2, 2), (3, 2)])
+def test_equilibria_of_stages_never_move(actions):
+    """Mirror descent that starts every stage at an equilibrium of its matrix plays that equilibrium throughout."""
+    rng = np.random.default_rng(3)
+    drawn = strategies.cyclic_game(rng, 4, actions)
+    game = games.zero_sum(drawn.agent_rewards(0), drawn.transitions)
+    stages = len(learners.stage_lengths(60, 4))
+    start = equilibrium.of_stages(game, stages)
+    run = learners.optimistic_mirror_descent(game, 60, 0.1, start, record=True)
+    for player in (0, 1):
+        assert start[player].shape == (stages, 4, 3, actions[player])
+        assert_allclose(run.stages.averages[player], start[player], atol=1e-9)
+        assert_allclose(run.stages.regrets[player], 0, atol=1e-9)
+    assert_allclose(start[0][4:], np.broadcast_to(equilibrium.solve_zero_sum(game)[0][0], start[0][4:].shape), atol=1e-9)
 
 
 @pytest.mark.parametrize("name", ["general", "discounted"])

@@ -20,7 +20,8 @@ class MarkovGame:
     rewards : array (..., N, H, S, A_1, ..., A_N)
         $r_{h,i}(s,a)$. Without the `H` axis in discounted games and when `horizon` is given.
     transitions : array (..., H, S, A_1, ..., A_N, S')
-        $P_h(s'|s,a)$; rows are distributions. Same rule for the `H` axis. Batch axes broadcast against those of `rewards`.
+        $P_h(s'|s,a)$; rows are distributions. Same rule for the `H` axis. Batch axes as in `rewards`, or none:
+        one kernel for all games.
     initial : int or array (..., S)
         The start state, or a distribution over start states.
     discount : float in [0, 1), optional
@@ -202,7 +203,11 @@ def _discount(discount, horizon):
 
 
 def _count_agents(rewards, transitions, timed):
-    """The largest N for which both shapes fit (a larger one than the true N never fits, see the tests)."""
+    """The largest N for which both shapes fit.
+
+    A larger one than the true N never does, as the batch axes would all have to be N and one of them not; this needs
+    batches that are equal or absent, not ones that merely broadcast (see the tests).
+    """
     for agents in range(max(len(rewards), len(transitions)) - 2 - timed, 0, -1):
         tail = agents + 1 + timed  # axes [H,] S, A_1..A_N
         if len(rewards) <= tail or len(transitions) <= tail:
@@ -210,11 +215,9 @@ def _count_agents(rewards, transitions, timed):
         shape = rewards[-tail:]
         if rewards[-tail - 1] != agents or transitions[-tail - 1 : -1] != shape or transitions[-1] != shape[timed]:
             continue
-        try:
-            np.broadcast_shapes(rewards[: -tail - 1], transitions[: -tail - 1])
-        except ValueError:
-            continue
-        return agents
+        batches = rewards[: -tail - 1], transitions[: -tail - 1]
+        if batches[0] == batches[1] or () in batches:
+            return agents
     time = "H, " if timed else ""
     raise ValueError(
         f"rewards has shape {rewards} and transitions {transitions}, expected (..., N, {time}S, A_1..A_N) "

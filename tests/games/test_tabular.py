@@ -20,13 +20,13 @@ def shapes(draw):
 
 
 @settings(max_examples=150)
-@given(shapes(), st.booleans(), st.booleans())
-def test_number_of_agents_is_recovered(shape, full_transitions, repeated):
-    """From the shapes alone, with the whole batch on both arrays and with one kernel for all games."""
+@given(shapes(), st.sampled_from(["both", "rewards", "transitions"]), st.booleans())
+def test_number_of_agents_is_recovered(shape, batched, repeated):
+    """From the shapes alone, with the whole batch on both arrays, and with one kernel or one reward for all games."""
     batch, time, states, actions = shape
     body = (*time, states, *actions)
-    rewards = np.zeros((*batch, len(actions), *body))
-    transitions = np.full((*(batch if full_transitions else ()), *body, states), 1 / states)
+    rewards = np.zeros((*(batch if batched != "transitions" else ()), len(actions), *body))
+    transitions = np.full((*(batch if batched != "rewards" else ()), *body, states), 1 / states)
     if time:
         game = games.MarkovGame(rewards, transitions)
     elif repeated:
@@ -41,6 +41,14 @@ def test_number_of_agents_is_recovered(shape, full_transitions, repeated):
     assert game.rewards.shape == (*batch, len(actions), *game.time, states, *actions)
     assert game.transitions.shape == (*batch, *game.time, states, *actions, states)
     assert game.initial.shape == (*batch, states)
+
+
+def test_batches_that_merely_broadcast_are_refused():
+    """Four games times two kernels of two agents have the shapes of one game of four agents, hence no such reading."""
+    kernels = np.full((1, 3, 2, 2, 2, 2), 0.5)
+    with pytest.raises(ValueError, match=r"^rewards has shape \(4, 2, 3, 2, 2, 2\) and transitions \(1, 3, 2, 2, 2, 2\), expected"):
+        games.MarkovGame(np.zeros((4, 2, 3, 2, 2, 2)), kernels)
+    assert games.MarkovGame(np.zeros((4, 2, 3, 2, 2, 2)), kernels[0]).batch == (4,)
 
 
 @settings(max_examples=25)
@@ -116,6 +124,28 @@ def test_not_zero_sum():
     rewards = rewards.copy()
     rewards[1, 1, 0, 1, 1] += 1e-9
     assert not games.MarkovGame(rewards, transitions).is_zero_sum
+
+
+@pytest.mark.parametrize("options", [{"horizon": 3}, {"discount": 0.8}])
+def test_unit_rewards_are_an_affine_map_of_each_game(options):
+    rng = np.random.default_rng(9)
+    game = games.random_game(rng, batch=(3,), **options)
+    scales = np.array([1.0, 5.0, 0.1])
+    moved = games.stack([games.zero_sum(k * one.agent_rewards(0) - k, one.transitions, 0, one.discount) for k, one in zip(scales, game, strict=True)])
+    unit = games.unit_rewards(moved)
+    axes = tuple(range(1, unit.agent_rewards(0).ndim))
+    assert unit.agent_rewards(0).min(axes).tolist() == [0, 0, 0]
+    assert unit.agent_rewards(0).max(axes).tolist() == [1, 1, 1]
+    policy = game.random_policy(rng)
+    width = np.ptp(moved.agent_rewards(0), axis=axes)
+    assert_allclose(evaluate.nash_gap(unit, policy) * width, evaluate.nash_gap(moved, policy), atol=1e-12)
+
+
+def test_unit_rewards_of_other_games():
+    with pytest.raises(ValueError, match=r"^game is MarkovGame\(.*\), expected a zero-sum game\.$"):
+        games.unit_rewards(games.load("table-2"))
+    with pytest.raises(ValueError, match=r"^game has a constant reward table, expected rewards that differ\.$"):
+        games.unit_rewards(games.zero_sum(np.ones((3, 2, 2, 2)), TRANSITIONS))
 
 
 def test_repr():
