@@ -1,0 +1,126 @@
+"""The benchmarks compare equal answers, and do without the packages that are not there. No test here is about time."""
+
+import platform
+
+import numpy as np
+import pandas as pd
+import pytest
+from benchmarks import TOPICS, equilibrium, evaluation, harness, loops, memory, mirror_descent, report, scaling
+from matplotlib import pyplot as plt
+
+from marlpaper import games, results
+from marlpaper.equilibrium import solve_zero_sum
+
+QUICK = {"repeats": 1, "seconds": 0.0}
+
+
+def started(name, critic):
+    try:
+        return loops.METHODS[name](critic)
+    except ImportError as error:
+        pytest.skip(str(error))
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 4, 2, 2), (2, 2, 3, 4, 3)])
+@pytest.mark.parametrize("name", [name for name in loops.METHODS if name != harness.OURS])
+def test_all_loops_play_the_same(name, shape):
+    critic = 5 * np.random.default_rng(3).random(shape)
+    ours, peer = started(harness.OURS, critic), started(name, critic)
+    for _ in range(25):
+        ours.step()
+        peer.step()
+    assert harness.difference(peer.answer(), ours.answer()) < 1e-12
+    *sums, value = ours.answer()
+    assert [part.shape for part in sums] == [shape[:-2] + (count,) for count in shape[-2:]] and value.shape == shape[:-2]
+    assert np.ptp(sums[0]) > 1e-3  # the players have moved
+
+
+@pytest.mark.parametrize("solver", [equilibrium._nashpy, equilibrium._quantecon])
+def test_matrix_game_solvers_agree(solver):
+    try:
+        solve = solver()
+    except ImportError as error:
+        pytest.skip(str(error))
+    game = games.random_game(np.random.default_rng(1), 3, 4, (3, 4))
+    np.testing.assert_allclose(equilibrium.backward_induction(game, solve), solve_zero_sum(game)[1], atol=1e-9)
+
+
+def test_missing_packages_are_said_and_nothing_else_changes(monkeypatch):
+    def absent(name):
+        raise ImportError(name)
+
+    loops._compiled.cache_clear()
+    monkeypatch.setattr(harness, "peer", absent)
+    table, _ = mirror_descent.run([(1, 2, 2)], 3, **QUICK)
+    peers, _ = equilibrium.run(2, 3, 2, **QUICK)
+    loops._compiled.cache_clear()
+    assert table.set_index("method")["microseconds"].map(lambda cell: cell == harness.MISSING).to_dict() == {
+        "Python loops": False,
+        "compiled loops (numba)": True,
+        harness.OURS: False,
+    }
+    assert (peers["milliseconds"] == harness.MISSING).tolist() == [True, True, False]
+    plt.close("all")
+
+
+def test_batched_evaluation_is_the_same():
+    table, _ = evaluation.run([(3, 2, 2), (2, 3, 4)], 3, **QUICK)
+    assert len(table) == 8 and table["largest difference"].max() < 1e-12
+    plt.close("all")
+
+
+def test_memory_grows_with_the_records_only():
+    table, figure = memory.run((50, 800), states=10, actions=3, horizon=4)
+    plt.close(figure)
+    growth = table.groupby("run")["times shortest"].last()
+    assert growth["without records"] < 1.2 < 1.5 < growth["recorded"]
+
+
+def test_scaling_covers_every_size():
+    axes = {name: (2, 3, 4, 5) for name in scaling.AXES}
+    table, figure = scaling.run(axes, {**scaling.BASE, "S": 2, "H": 2, "T": 2}, **QUICK)
+    plt.close(figure)
+    assert table.groupby("varied")["size"].apply(list).to_dict() == {name: [2, 3, 4, 5] for name in axes}
+
+
+def test_exponent_leaves_fixed_costs_out():
+    sizes = np.array([1, 2, 4, 8, 16, 32])
+    assert harness.exponent(sizes, 3.0 * sizes**1.7) == pytest.approx(1.7)
+    assert harness.exponent(sizes, np.maximum(sizes, 8.0) ** 2) == pytest.approx(2)
+
+
+def test_each_turn_starts_afresh():
+    starts = []
+
+    def start():
+        starts.append(0)
+
+        def step():
+            starts[-1] += 1
+
+        return step
+
+    assert harness.interleaved({"a": start, "b": start}, repeats=3, seconds=0.0)["a"] < 1
+    assert starts == [2, 2] + [1] * 6  # one call to warm up and one to size the turn, then three turns each
+
+
+def test_difference_sees_one_wrong_entry():
+    arrays = [np.zeros((2, 3)), np.ones(4)]
+    wrong = [arrays[0], np.array([1, 1, 1.5, 1])]
+    assert harness.difference(wrong, arrays) == 0.5
+
+
+def test_saved_files(results_folder):
+    table = pd.DataFrame({"method": ["a", "b"], "seconds": [1234.5678, harness.MISSING], "times ours": [0.012345, 1.0]})
+    report.save("topic", table, plt.figure())
+    folder = results_folder / "benchmarks"
+    assert (folder / "topic.csv").read_text() == "method,seconds,times ours\na,1230,0.0123\nb,not installed,1\n"
+    assert "<svg" in (folder / "topic.svg").read_text()
+    machine = results.read(folder / "machine.json")
+    assert machine["versions"]["numpy"] == np.__version__ and machine["threads used"] == 1
+    assert platform.node() not in (folder / "machine.json").read_text()
+
+
+def test_every_topic_has_a_module():
+    modules = {module.__name__ for module in (mirror_descent, equilibrium, evaluation, memory, scaling)}
+    assert modules == {f"benchmarks.{topic}" for topic in TOPICS}
