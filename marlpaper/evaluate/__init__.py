@@ -1,6 +1,7 @@
 """How good a policy is, and how far from equilibrium: values, best responses, gaps, visitation."""
 
 from marlpaper.evaluate import low_rank  # registers the evaluation of low-rank games
+from marlpaper.evaluate.feedback import feedback
 from marlpaper.evaluate.potential import (
     extreme_values,
     free_mismatch,
@@ -31,6 +32,7 @@ __all__ = [
     "decision_process",
     "expected",
     "extreme_values",
+    "feedback",
     "free_mismatch",
     "initial_value",
     "joint_value",

@@ -15,7 +15,7 @@ def q_ascent(game, iterations, step_size, initial=None, checkpoints=None, record
     ----------
     game : MarkovGame
         Any number of agents, discounted or finite horizon, dense or structured; batch axes run at once. The learner
-        sees only `evaluate.averaged_q`.
+        sees only $\bar Q$, `evaluate.feedback`.
     iterations : int
         $T\ge1$.
     step_size : float or array (...)
@@ -44,8 +44,10 @@ def q_ascent(game, iterations, step_size, initial=None, checkpoints=None, record
     iterations, step_size, shaped, policy = checked_start(game, iterations, step_size, initial)
     parameters = {"algorithm": "q-ascent", "iterations": iterations, "step_size": step_size}
 
+    oracle = evaluate.feedback(game, policy)
+
     def update(policy):
-        return q_ascent_step(policy, evaluate.averaged_q(game, policy), shaped)
+        return q_ascent_step(policy, oracle(policy), shaped)
 
     return ascend(game, policy, update, parameters, checkpoints, record, aggregate, tolerance)
 

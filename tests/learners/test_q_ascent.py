@@ -169,3 +169,14 @@ def test_softmax_refuses_zeros_and_unknown_parametrizations():
         learners.policy_gradient(game, 1, 0.1, "softmax", initial=[[[1, 0], [1, 0]]])
     with pytest.raises(ValueError, match="parametrization is 'tabular'"):
         learners.policy_gradient(game, 1, 0.1, "tabular")
+
+
+@settings(max_examples=30)
+@given(strategies.markov_games(), strategies.generators())
+def test_repeated_feedback_is_averaged_q(game, rng):
+    """The learner's fast oracle, on policies with the game's batch axes and with more of them."""
+    for leading in (game.batch, (2, *game.batch)):
+        policy = strategies.random_policy(rng, game, leading)
+        for fast, plain in zip(evaluate.feedback(game, policy)(policy), evaluate.averaged_q(game, policy), strict=True):
+            assert fast.shape == plain.shape
+            np.testing.assert_allclose(fast, plain, atol=1e-11)
