@@ -62,9 +62,8 @@ class ClaimsLedger(SphinxDirective):
         return node.children
 
     def _download(self):
-        link = addnodes.download_reference("", "", nodes.inline("", "Download the ledger (JSON)"), reftarget=f"/{LEDGER}",
-                                           refdoc=self.env.docname, refdomain="")
-        link["classes"].append("download")
+        words = nodes.inline("", "Download the ledger (JSON)")
+        link = addnodes.download_reference("", "", words, reftarget=f"/{LEDGER}", refdoc=self.env.docname, classes=["download"])
         return [nodes.paragraph("", "", link, classes=["ledger-download"])]
 
     def _place(self, row):
@@ -73,8 +72,9 @@ class ClaimsLedger(SphinxDirective):
             return []
         if f"notebooks/{name}" not in self.env.found_docs:
             return [nodes.inline("", name)]
-        return [addnodes.pending_xref("", nodes.inline("", name), refdomain="std", reftype="doc", reftarget=f"/notebooks/{name}",
-                                      refexplicit=True, refwarn=True, refdoc=self.env.docname)]
+        target = {"refdomain": "std", "reftype": "doc", "reftarget": f"/notebooks/{name}", "refdoc": self.env.docname}
+        link = addnodes.pending_xref("", nodes.inline("", name), refexplicit=True, refwarn=True, **target)
+        return [nodes.inline("", "", link)]
 
 
 def number(value):
