@@ -1,5 +1,6 @@
 """The pipeline on tiny notebooks: it runs what changed, keeps the last good outputs, and survives being killed."""
 
+import inspect
 import json
 import os
 import pathlib
@@ -12,7 +13,7 @@ import time
 import nbformat
 import pytest
 
-from marlpaper import results
+from marlpaper import claims, results
 from marlpaper.lookup import UnknownNameError
 from marlpaper.pipeline import Project, reproduce, stamps
 from marlpaper.pipeline.dependencies import modules_used
@@ -67,13 +68,27 @@ PACKAGE = {
     "learners/mirror_descent.py": "def mirror_descent(x):\n    return 2 * x\n",
     "claims/__init__.py": """\
         from marlpaper.claims.check import check, registry
-        from marlpaper.claims import mao2023
+        from marlpaper.claims import ding2022, mao2023
 
         def all():
             return registry
         """,
     "claims/check.py": "registry = {}\n\ndef check(id):\n    return registry[id]()\n",
-    "claims/mao2023.py": "from marlpaper.claims.check import registry\n\ndef lemma8():\n    return 1\n",
+    "claims/mao2023.py": """\
+        from marlpaper.claims.check import registry
+
+        @registry.claim("mao2023.lemma8", "Lemma 8")
+        def lemma8():
+            return 1
+        """,
+    "claims/ding2022.py": """\
+        from marlpaper.claims.check import registry
+        from marlpaper.learners import mirror_descent
+
+        @registry.claim("ding2022.theorem1", "Theorem 1")
+        def theorem1():
+            return mirror_descent(1)
+        """,
     "claims/examples.py": "from marlpaper.learners import q_ascent\n",
 }
 
@@ -289,6 +304,11 @@ def used(project, code):
     return [path.relative_to(project.package).as_posix() for path in modules_used(textwrap.dedent(code), project.package)]
 
 
+LEMMA = ["claims/__init__.py", "claims/check.py", "claims/mao2023.py"]
+THEOREM = ["claims/__init__.py", "claims/check.py", "claims/ding2022.py", "learners/mirror_descent.py"]
+ASCENT_FILES = ["learners/q_ascent.py", "simplex.py"]
+
+
 @pytest.mark.parametrize(
     ("code", "modules"),
     [
@@ -299,10 +319,11 @@ def used(project, code):
         ("import numpy\nnumpy.zeros(3)", []),
         ("from marlpaper.claims.check import check", ["claims/check.py"]),
         ("from marlpaper import claims\nclaims.mao2023.lemma8()", ["claims/check.py", "claims/mao2023.py"]),
-        (
-            "from marlpaper import claims\nclaims.check('mao2023.lemma8')",
-            ["claims/__init__.py", "claims/check.py", "claims/mao2023.py"],
-        ),
+        ("from marlpaper import claims\nclaims.check('mao2023.lemma8')", LEMMA),
+        ("from marlpaper.claims import check\n[check(id) for id in ('mao2023.lemma8', 'x')]", LEMMA),
+        ("from marlpaper import claims\nclaims.check(f'mao2023.{name}')", LEMMA),
+        ("from marlpaper import claims\nclaims.check('ding2022.theorem1')", THEOREM),
+        ("from marlpaper import claims\nlist(claims.all())", sorted({*LEMMA, *THEOREM, "claims/examples.py", *ASCENT_FILES})),
         (
             "from marlpaper import learners\nprint(dir(learners))",
             ["learners/__init__.py", "learners/mirror_descent.py", "learners/q_ascent.py", "simplex.py"],
@@ -311,6 +332,15 @@ def used(project, code):
 )
 def test_the_modules_behind_a_name(project, code, modules):
     assert used(project, code) == modules
+
+
+def test_every_claim_is_found_by_its_id():
+    """Ids are read from the source; a claim registered in another way would leave notebooks unchanged that use it."""
+    package = Project().package
+    for claim in claims.all().values():
+        if claim.function is not None:
+            files = modules_used(f"from marlpaper import claims\nclaims.check({claim.id!r})", package)
+            assert pathlib.Path(inspect.getsourcefile(claim.function)) in files, claim.id
 
 
 def test_code_that_cannot_be_read_may_use_everything(project):

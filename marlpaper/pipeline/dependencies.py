@@ -10,7 +10,7 @@ import ast
 __all__ = ["modules_used"]
 
 REGISTRIES = ("claims",)
-"""Packages whose functions look up what other modules have registered: using them means using all they import."""
+"""Packages whose functions look up, by id, what their modules registered with ``registry.claim("id", ...)``."""
 
 
 def modules_used(code, package):
@@ -30,8 +30,9 @@ def modules_used(code, package):
 
     Notes
     -----
-    An ``__init__`` counts only if it defines a name that is used, or if its package is a registry: re-exports alone
-    do not, so that a new learner does not touch the notebooks that use the old ones.
+    An ``__init__`` counts only if it defines a name that is used: re-exports alone do not, so that a new learner does
+    not touch the notebooks that use the old ones. A registry leads to the modules that register an id of which the
+    code has the whole or the beginning as a string, and to all of them if there is none.
     """
     house = _House(package)
     try:
@@ -84,11 +85,26 @@ class _House:
         found = set()
         imports = self.imports(tree, module)
         chains = _attribute_chains(tree)
+        # An import that the code never uses by name is made for its effect, hence for all of it;
+        # a registry's own imports are made to fill it, and what is used of them depends on the ids.
+        unused = [] if self.is_registry(module) else [()]
         for local, (source, attributes) in imports.items():
-            # An import that the code never uses by name is made for its effect, hence for all of it.
-            for chain in chains.get(local, [()]):
+            for chain in chains.get(local, unused):
                 found |= self.locate(source, (*attributes, *chain))
+        for registry in filter(self.is_registry, sorted(found)):
+            found |= self.registered(registry, tree)
         return found
+
+    def registered(self, registry, tree):
+        """Return the modules of a registry whose ids the code mentions, all if it mentions none."""
+        words = tuple(word for word in _strings(ast.walk(tree)) if word)
+        spoken = {
+            module
+            for module in self.below(registry)
+            for id in _registered_ids(self.tree(module))
+            if any(id.startswith(word) and word.startswith(id.split(".")[0]) for word in words)
+        }
+        return spoken or self.below(registry)
 
     def imports(self, tree, module):
         """Return what each imported name stands for: a module and the attributes to follow from it."""
@@ -126,11 +142,12 @@ class _House:
         child = f"{module}.{name}"
         imported = self.imports(self.tree(module), module).get(name)
         is_child = imported == (child, ()) or (imported is None and self.exists(child))
-        if name in _defined(self.tree(module)) or (self.is_registry(module) and not is_child):
+        if name in _defined(self.tree(module)):
             return {module}
         if is_child:
             return self.locate(child, rest)
-        return self.locate(imported[0], (*imported[1], *rest)) if imported else self.below(module)
+        found = self.locate(imported[0], (*imported[1], *rest)) if imported else self.below(module)
+        return found | {module} if self.is_registry(module) else found
 
 
 def _attribute_chains(tree):
@@ -157,3 +174,13 @@ def _defined(tree):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             names |= {target.id for target in targets if isinstance(target, ast.Name)}
     return names
+
+
+def _registered_ids(tree):
+    """Return the ids in calls like ``registry.claim("mao2023.lemma8", ...)``."""
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]
+    return _strings(argument for call in calls if call.func.attr == "claim" for argument in call.args[:1])
+
+
+def _strings(nodes):
+    return {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
