@@ -124,6 +124,15 @@ def test_weights_are_the_multiplicative_step(rng, size, scale, concentration):
         assert_allclose(x, special.softmax(np.log(start) + gains, axis=0), rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("size", [2, 3])
+@pytest.mark.parametrize("gain", [1.0, 599.0, 601.0, 700.0, 720.0, 2000.0, 1e9])
+def test_weights_around_the_largest_exponent(size, gain):
+    """Whichever action leads, and by how much: around 709 the exponential leaves the floating-point range."""
+    gains = gain * np.concatenate([np.eye(size), -np.eye(size)], axis=1)
+    start = np.full(gains.shape, 1 / size)
+    assert_allclose(stepped(start, gains), special.softmax(gains, axis=0), rtol=1e-12, atol=1e-300)
+
+
 @given(generators(), st.integers(2, 5))
 def test_weights_maximise_gain_minus_divergence(rng, size):
     r"""$x=\arg\max_x\langle x,g\rangle-\mathrm{KL}(x\|\tilde x)$, which is how the algorithms print the step."""
