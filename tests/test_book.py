@@ -48,9 +48,19 @@ def toc_files(entry):
 # Configuration
 
 
-def test_repository_url_is_the_same_in_both_places():
+def test_repository_url_is_the_same_everywhere():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    assert read_yaml("_config.yml")["repository"]["url"] == project["project"]["urls"]["Repository"]
+    url = project["project"]["urls"]["Repository"]
+    assert read_yaml("_config.yml")["repository"]["url"] == url
+    assert read_yaml("CITATION.cff")["repository-code"] == url
+    named = re.findall(r"https://github\.com/[\w-]+/[\w-]+", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert set(named) == {url}
+
+
+def test_pages_leave_the_repository_url_to_the_configuration():
+    written = [*(ROOT / "notebooks").glob("*.md"), *(ROOT / "book").glob("*.md")]
+    url = read_yaml("_config.yml")["repository"]["url"]
+    assert [path.name for path in written if url in path.read_text(encoding="utf-8")] == []
 
 
 def test_every_page_of_the_table_of_contents_exists():
