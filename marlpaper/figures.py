@@ -8,6 +8,7 @@ import itertools
 
 import matplotlib
 import numpy as np
+import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.patches import Circle, FancyArrowPatch
 
@@ -90,6 +91,27 @@ def curves(axes, table, x="x", mean="mean", std="std", series="series"):
         if std in part and part[std].notna().any():
             axes.fill_between(part[x], part[mean] - part[std], part[mean] + part[std], color=line.get_color(), alpha=0.18, linewidth=0)
     axes.legend()
+
+
+def tidy(variant, series, x, values):
+    """Rows of a tidy table for one curve.
+
+    Parameters
+    ----------
+    variant, series : str
+    x : array (points,)
+    values : array (points,) or (points, repeats)
+        With repeats (games, seeds): their mean and standard deviation.
+
+    Returns
+    -------
+    DataFrame
+        Columns variant, series, x, mean, std.
+    """
+    values = np.asarray(values, float)
+    repeated = values.ndim == 2
+    mean, std = (values.mean(-1), values.std(-1)) if repeated else (values, np.nan)
+    return pd.DataFrame({"variant": variant, "series": series, "x": x, "mean": mean, "std": std})
 
 
 def waterfall(axes, labels, values, colours=None):

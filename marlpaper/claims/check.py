@@ -14,6 +14,9 @@ import numpy as np
 ROUNDING = 1e-9
 """A violation counts only beyond this, relative to the size of the two sides: the rounding error of the arithmetic."""
 
+NOISE = 1e-12
+"""What is smaller is written as 0: the last digits differ from one processor to the next."""
+
 VERDICTS = (
     "holds on all runs",
     "fails as printed — repaired",
@@ -153,7 +156,7 @@ def ratio(measured, bound):
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         quotient = np.nan_to_num(measured / bound, posinf=np.inf)
     violated = exceeds(measured, bound)
-    quotient = np.where(bound > 0, np.maximum(quotient, 0), np.where(violated, np.inf, 0))
+    quotient = np.where(bound > 0, np.where(measured > NOISE, quotient, 0), np.where(violated, np.inf, 0))
     rounding = (measured <= ROUNDING) & (bound <= ROUNDING)
     return np.where(violated, quotient, np.where(rounding, 0, np.minimum(quotient, 1)))
 
@@ -226,7 +229,7 @@ def _first_largest(ratios):
 
 def _without_noise(value):
     """A float, 0 where it is only rounding error."""
-    return float(value) if abs(value) > 1e-12 else 0.0
+    return float(value) if abs(value) > NOISE else 0.0
 
 
 def ledger(checks_by_notebook):

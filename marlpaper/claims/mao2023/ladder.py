@@ -4,6 +4,7 @@ The quotient of neighbouring rungs is what that step of the proof gives away on 
 """
 
 import numpy as np
+import pandas as pd
 
 from marlpaper.claims.mao2023 import quantities
 from marlpaper.claims.mao2023.zero_sum import diagonal_sums, gap, uniform_bound
@@ -25,12 +26,12 @@ def printed_ladder(run):
     divergences = 2 / (step * iterations) * _total(distance)
     return {
         "NE-gap, measured": gap(run),
-        "deviations at $Q^\\star$, step by step": 2 * local_gaps(run).sum(-1),
+        "deviations at Q*, step by step": 2 * local_gaps(run).sum(-1),
         "Lemma 7: regrets and errors": 2 * _total(share * (first + second).max(-1)) + errors,
         "Lemma 8: regrets to KL": divergences + errors,
         "Lemma 9: errors to KL": divergences + 48 / (step * iterations) * _total(diagonal_sums(distance)),
-        "Theorem 1: one constant, $192H^3$": 192 * horizon**3 / iterations * _total(distance),
-        "uniform start: $768H^5\\log T\\log(AB)/T$": _uniform(run, 768, 5),
+        "Theorem 1: one constant, 192H³": 192 * horizon**3 / iterations * _total(distance),
+        "uniform start: 768H⁵ log T log(AB)/T": _uniform(run, 768, 5),
     }
 
 
@@ -48,14 +49,33 @@ def repaired_ladder(run):
     per_step = quantities.coefficients(horizon, step, hat=True)
     return {
         "NE-gap, measured": gap(run),
-        "deviations at $Q^\\star$, step by step": 2 * local_gaps(run).sum(-1),
+        "deviations at Q*, step by step": 2 * local_gaps(run).sum(-1),
         "Lemma 7 with spans": regrets + 2 * _total(share * span),
         "Lemma 9 with its terminal error": regrets + 2 * _total(share * unrolled_spans(run)),
         "regrets to KL": 2 / iterations * (_total(hat) / step + propagated) + quantities.burn_in(run),
-        "coefficients $c_h$": repaired_bound(run, per_step, hat=True),
-        "one constant, $4.2H$": repaired_bound(run, constants(run, hat=True), hat=True),
-        "uniform start: $29H^4\\log T\\log(AB)/T$": _uniform(run, 29, 4),
+        "one coefficient a step": repaired_bound(run, per_step, hat=True),
+        "one constant, 4.2H": repaired_bound(run, constants(run, hat=True), hat=True),
+        "uniform start: 29H⁴ log T log(AB)/T": _uniform(run, 29, 4),
     }
+
+
+def table(rungs, variant):
+    """Rungs as a tidy table: mean over the run's games, and the factor that each rung adds.
+
+    Parameters
+    ----------
+    rungs : dict of str to array (...)
+        From `printed_ladder` or `repaired_ladder`.
+    variant : str
+
+    Returns
+    -------
+    DataFrame
+        Columns variant, series, x, mean, factor.
+    """
+    means = [float(np.mean(value)) for value in rungs.values()]
+    result = pd.DataFrame({"variant": variant, "series": list(rungs), "x": range(len(rungs)), "mean": means})
+    return result.assign(factor=result["mean"] / result["mean"].shift(1))
 
 
 def local_gaps(run):
