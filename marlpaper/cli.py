@@ -150,7 +150,7 @@ def _compare(options):
     sentences = results.compare(options.old, options.new)
     for sentence in sentences:
         print(sentence)
-    print(f"{len(sentences)} differences" if sentences else "no difference")
+    print(f"files that differ: {len(sentences)}")
     return 1 if sentences else 0
 
 

@@ -99,8 +99,8 @@ def test_folders_are_compared(tmp_path, capsys):
     for folder, value in (("old", 1.0), ("same", 1.0), ("new", 1.1)):
         results.write_text(tmp_path / folder / "checks.json", results.to_json([value]))
     assert cli.main(["compare", str(tmp_path / "old"), str(tmp_path / "same")]) == 0
-    assert capsys.readouterr().out == "no difference\n"
+    assert capsys.readouterr().out == "files that differ: 0\n"
     assert cli.main(["compare", str(tmp_path / "old"), str(tmp_path / "new")]) == 1
-    assert capsys.readouterr().out == "checks.json: [0] is 1.1 instead of 1.0.\n1 differences\n"
+    assert capsys.readouterr().out == "checks.json: [0] is 1.1 instead of 1.0.\nfiles that differ: 1\n"
     assert cli.main(["compare", str(tmp_path / "old"), str(tmp_path / "nowhere")]) == 2
     assert "There is no folder" in capsys.readouterr().err
