@@ -113,3 +113,17 @@ def step_lengths(trajectory):
 def rises(game, trajectory):
     r"""$\Phi(\pi^{t+1})-\Phi(\pi^t)$ along a trajectory: (C-1, ...)."""
     return evaluate.potential_difference(game, [p[1:] for p in trajectory], [p[:-1] for p in trajectory])
+
+
+def improvement(game, step_size, weighted, risen):
+    r"""Rise of the potential in units of $\frac1{\alpha(1-\gamma)}\sum_{s,i}d(s)x_i(s)^2$: at least 1 less the theorem's loss.
+
+    Parameters
+    ----------
+    weighted : array (T, ...)
+        $\sum_{s,i}d(s)x_i(s)^2$ of every step.
+    risen : array (T, ...)
+        Rise of the potential, to which its rounding error is added.
+    """
+    units = weighted / (step_size * (1 - game.discount))
+    return np.divide(risen + allowance(game), units, out=np.ones_like(risen), where=units > 0)

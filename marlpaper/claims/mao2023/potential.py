@@ -52,16 +52,15 @@ def prop1_repaired(run):
     r"and the same with weight $d_\rho^{\pi^{t+1}}$ and $1-\frac{13}6\Lambda$",
 )
 def prop1_improvement(run):
-    """Squared step lengths, weighted by either visitation, against the rise of the potential: (2, T, ...)."""
+    """What the theorem keeps of the squared step lengths, against the rise in units of them: (2, T, ...) for the two weights."""
     game, step_size = run.game, run.parameters["step_size"]
     kappa = evaluate.mismatch(game)
     loss = step_size * ascent.smoothness(game, kappa)
-    visits = evaluate.visitation(game, run.trajectory)
-    moved = ascent.step_lengths(run.trajectory)
-    weighted = [(visits[:-1] * moved).sum(-1) * (1 - loss), (visits[1:] * moved).sum(-1) * (1 - 13 / 6 * loss)]
-    measured = np.stack(weighted) / (step_size * (1 - game.discount))
-    risen = ascent.rises(game, run.trajectory) + ascent.allowance(game)
-    return Sides(measured, np.broadcast_to(risen, measured.shape), unmet=_smooth(game, step_size, kappa))
+    visits, moved = evaluate.visitation(game, run.trajectory), ascent.step_lengths(run.trajectory)
+    risen = ascent.rises(game, run.trajectory)
+    bounds = [ascent.improvement(game, step_size, (part * moved).sum(-1), risen) for part in (visits[:-1], visits[1:])]
+    kept = [np.broadcast_to(1 - factor * loss, risen.shape) for factor in (1, 13 / 6)]
+    return Sides(np.stack(kept), np.stack(bounds), unmet=_smooth(game, step_size, kappa))
 
 
 @registry.claim("mao2023.theorem3", "Theorem 3", rf"${SEQUENCE}{PRINTED}$, $\Phi_{{\max}}\ge|\Phi(\pi;G^k)|$")
