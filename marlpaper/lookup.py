@@ -5,8 +5,10 @@ import difflib
 __all__ = ["UnknownNameError", "require"]
 
 
-class UnknownNameError(ValueError):
+class UnknownNameError(KeyError, ValueError):
     """A name that does not exist."""
+
+    __str__ = Exception.__str__  # a KeyError would show the sentence in quotation marks
 
 
 def require(kind, name, known):
@@ -35,6 +37,6 @@ def require(kind, name, known):
     known = list(known)
     if name in known:
         return
-    close = difflib.get_close_matches(name, known, n=1)
+    close = difflib.get_close_matches(str(name), known, n=1)
     hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(known) or 'none'}."
     raise UnknownNameError(f"There is no {kind} {name!r}; {hint}")

@@ -4,12 +4,13 @@ A claim's function returns both sides, entry by entry (stages, steps, states, ga
 the inequality is tightest and says whether it holds there. Nothing else decides a verdict.
 """
 
-import difflib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import NamedTuple
 
 import numpy as np
+
+from marlpaper.lookup import require
 
 ROUNDING = 1e-9
 """A violation counts only beyond this, relative to the size of the two sides: the rounding error of the arithmetic."""
@@ -134,14 +135,11 @@ class Registry(dict):
 
         Raises
         ------
-        KeyError
+        UnknownNameError
             If there is none; the sentence names the closest id.
         """
-        if id in self:
-            return self[id]
-        near = difflib.get_close_matches(str(id), list(self), 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise KeyError(f"no claim has the id {id!r}{hint}")
+        require("claim", id, self)
+        return self[id]
 
 
 registry = Registry()
@@ -189,7 +187,7 @@ def check(id, *arguments, instance="", parameters=None, **keywords):
 
     Raises
     ------
-    KeyError
+    UnknownNameError
         If the id is unknown.
     ValueError
         If the claim has no function yet, or one of its sides is NaN.

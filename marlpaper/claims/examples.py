@@ -31,7 +31,7 @@ def run(id):
 
     Raises
     ------
-    KeyError
+    UnknownNameError
         If the id is unknown.
     ValueError
         If the claim is not covered yet.

@@ -1,6 +1,5 @@
 """Named games: small readable files in `data/games`, and sequences of similar games made from them."""
 
-import difflib
 import inspect
 import numbers
 import os
@@ -12,6 +11,7 @@ import numpy as np
 from marlpaper import validation
 from marlpaper.games import families, potential, tables
 from marlpaper.games.tabular import MarkovGame
+from marlpaper.lookup import require
 
 SIZE_LIMIT = 10_000_000
 
@@ -31,16 +31,13 @@ def describe(name):
 
     Raises
     ------
-    KeyError
+    UnknownNameError
         If no game has that name.
     ValueError
         If the file is too large or is not TOML.
     """
     path = folder() / f"{name}.toml"
-    if name not in names():
-        near = difflib.get_close_matches(str(name), names(), 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise KeyError(f"no game is named {name!r}, expected one of {', '.join(names())}{hint}")
+    require("game", name, names())
     if path.stat().st_size > SIZE_LIMIT:
         raise ValueError(f"{path.name} has {path.stat().st_size} bytes, expected at most {SIZE_LIMIT}.")
     try:
@@ -66,7 +63,7 @@ def load(name, **parameters):
 
     Raises
     ------
-    KeyError
+    UnknownNameError
         If no game has that name.
     ValueError
         If the file or a parameter does not fit; one sentence that names the entry.

@@ -22,7 +22,7 @@ class Run:
         Mean over all iterations, per state: the output of `mao2023` Algorithm 1. `None` where the algorithm
         outputs its last policy.
     critic : array (..., H, S, A, B) or None
-        The last completed value update, of learners that keep one.
+        $Q^{\bar\tau}$, the matrix that the last stage plays: the last value update completed before it.
     checkpoints : array (C,)
         Iterations at which the output (the average policy where there is one, else the current one) was evaluated.
     gaps : array (..., C)

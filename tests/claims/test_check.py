@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from marlpaper import claims
+from marlpaper.lookup import UnknownNameError
 
 module = importlib.import_module("marlpaper.claims.check")  # the package's attribute of that name is the function
 numbers = st.one_of(st.floats(-10, 10), st.floats(-1e-8, 1e-8), st.sampled_from([0.0, 1.0, np.inf, -np.inf]))
@@ -161,12 +162,12 @@ def test_arguments_reach_the_function(registry):
 
 def test_unknown_id(registry):
     registry.add("paper.lemma8", "Lemma 8", "...")
-    with pytest.raises(KeyError) as raised:
+    with pytest.raises(UnknownNameError) as raised:
         claims.check("paper.lemma88")
-    assert raised.value.args[0] == "no claim has the id 'paper.lemma88'; did you mean 'paper.lemma8'?"
-    with pytest.raises(KeyError) as raised:
+    assert str(raised.value) == "There is no claim 'paper.lemma88'; did you mean 'paper.lemma8'?"
+    with pytest.raises(UnknownNameError) as raised:
         claims.check("zzz")
-    assert raised.value.args[0] == "no claim has the id 'zzz'"
+    assert str(raised.value) == "There is no claim 'zzz'; there are: paper.lemma8."
 
 
 def test_claims_without_function_and_twice(registry):

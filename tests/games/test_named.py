@@ -8,6 +8,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from marlpaper import games
+from marlpaper.lookup import UnknownNameError
 
 TABLE_1 = {"s0": [[0.5, 0], [-1, 0.5]], "s1": [[0.5, 0], [0.2, 1]]}
 TABLE_2 = {"s0": [[0.1, 0.5], [0.5, 1]], "s1": [[0.8, 0.2], [0.2, 0.8]]}
@@ -232,12 +233,11 @@ def test_too_large(folder):
 
 def test_unknown_name(folder):
     (folder / "mine.toml").write_text(GOOD)
-    with pytest.raises(KeyError) as raised:
+    with pytest.raises(UnknownNameError) as raised:
         games.load("mime")
-    assert raised.value.args[0] == "no game is named 'mime', expected one of mine; did you mean 'mine'?"
-    with pytest.raises(KeyError) as raised:
+    assert str(raised.value) == "There is no game 'mime'; did you mean 'mine'?"
+    with pytest.raises(UnknownNameError, match="There is no game '../mine'"):
         games.load("../mine")
-    assert "no game is named" in raised.value.args[0]
 
 
 def test_parameters_that_do_not_fit(folder):
