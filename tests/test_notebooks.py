@@ -20,6 +20,7 @@ each_notebook = pytest.mark.parametrize("name", NAMES)
 
 def executed(name):
     """Return the executed notebook of this name."""
+    assert PROJECT.executed(name).exists(), f"{name} was never executed: run 'marlpaper reproduce {name}'."
     return nbformat.read(PROJECT.executed(name), as_version=4)
 
 
@@ -30,7 +31,7 @@ def content(notebook):
 
 def test_every_executed_notebook_and_every_result_has_its_source():
     assert {path.stem for path in PROJECT.notebooks.glob("*.ipynb")} == set(NAMES)
-    assert {path.name for path in PROJECT.results.glob("*/")} <= set(NAMES)
+    assert {path.name for path in PROJECT.results.glob("*/")} <= {*NAMES, "benchmarks"}
 
 
 @each_notebook
