@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 import tomllib
+import urllib.parse
 import urllib.request
 
 import pytest
@@ -202,12 +203,12 @@ class Chromium:
     async def resize(self, width):
         await self.send("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
 
-    async def go(self, path):
-        """Load a page and return once its scripts have settled."""
+    async def go(self, path, query=""):
+        """Begin to load a page, and return once the browser is there."""
         self.events.clear()
         await self.resize(1280)
-        await self.send("Page.navigate", url=path.as_uri())
-        while await self.evaluate("location.href") != path.as_uri():
+        await self.send("Page.navigate", url=path.as_uri() + query)
+        while await self.evaluate("location.href") != path.as_uri() + query:
             await asyncio.sleep(0.05)
 
     async def visit(self, path):
@@ -320,6 +321,34 @@ def test_no_page_scrolls_sideways(visits):
 @pytest.mark.built
 def test_each_page_has_one_title(visits):
     assert offenders(visits, lambda visit: visit.look["headings"] != 1) == {}
+
+
+@pytest.mark.built
+def test_local_links_lead_somewhere(pages):
+    """Raw HTML, such as the ledger's, is not seen by Sphinx's own check of references."""
+    texts = {path: path.read_text(encoding="utf-8") for path in HTML.rglob("*.html")}
+    anchors = {path: set(re.findall(r'\bid="([^"]+)"', text)) for path, text in texts.items()}
+    lost = []
+    for page in pages:
+        for link, fragment in re.findall(r'<a\b[^>]*?\bhref="([^"#:?]*)(?:#([^"]*))?"', texts[page]):
+            target = (page.parent / urllib.parse.unquote(link)).resolve() if link else page
+            found = target.exists() and (not fragment or target not in anchors or urllib.parse.unquote(fragment) in anchors[target])
+            lost += [] if found else [f"{page.name}: {link}#{fragment}"]
+    assert lost == []
+
+
+@pytest.mark.built
+def test_the_search_finds_a_chapter(pages, port):
+    async def use():
+        async with Chromium.open(port) as browser:
+            await browser.go(HTML / "search.html", "?q=equilibrium")
+            for _ in range(100):
+                if "finished" in await browser.evaluate("document.getElementById('search-results')?.textContent ?? ''"):
+                    break
+                await asyncio.sleep(0.1)
+            return await browser.evaluate("[...document.querySelectorAll('#search-results li a')].map((link) => link.pathname)")
+
+    assert any(path.endswith("notebooks/setting.html") for path in asyncio.run(use()))
 
 
 @pytest.mark.built

@@ -1,63 +1,75 @@
-"""Directive `{speed-tables}`: the measured tables (CSV) and pictures (SVG) of a folder of `data/results`."""
+"""Directives for what `make bench` leaves: `{speed-table}` shows one topic, `{speed-machine}` the machine it was measured on."""
 
+import json
 import pathlib
 
 from docutils import nodes
 from docutils.statemachine import StringList
 from sphinx.util.docutils import SphinxDirective
 
-TABLE = """\
-:::{{csv-table}} {title}
-:file: /{path}
-:header-rows: 1
-:::
-
-[CSV](/{path})
-"""
-FIGURE = """\
-:::{{figure}} /{path}
-:alt: {title}, drawn; its numbers are in the table of the same name.
+FOLDER = "data/results/benchmarks"
+TOPIC = """\
+:::{{figure}} /{folder}/{topic}.svg
+:alt: {words}. The numbers drawn are those of the table below.
 :width: 100%
 
-{title}.
+{words}.
 :::
 
-[SVG](/{path})
+[SVG](/{folder}/{topic}.svg) · [CSV](/{folder}/{topic}.csv)
+
+::::{{dropdown}} The numbers
+:::{{csv-table}}
+:file: /{folder}/{topic}.csv
+:header-rows: 1
+:::
+::::
 """
+MISSING = "Not measured on this build; `make bench` does."
 
 
-class SpeedTables(SphinxDirective):
-    """Show every `*.csv` as a table and every `*.svg` as a figure; say so when nothing was measured.
-
-    The argument is a folder relative to the root of the book.
-    """
+class SpeedTable(SphinxDirective):
+    """Figure, downloads and table of the topic that the argument names; the content is the caption."""
 
     required_arguments = 1
+    has_content = True
 
     def run(self):
-        root = pathlib.Path(self.env.srcdir)
-        folder = root / self.arguments[0]
-        tables, pictures = sorted(folder.glob("*.csv")), sorted(folder.glob("*.svg"))
-        self.env.note_dependency(str(folder))
-        if not tables and not pictures:
-            return [nodes.paragraph("", "Not measured on this build: run "), *_command("make bench")]
-        blocks = []
-        for path in sorted([*tables, *pictures], key=lambda path: (path.stem, path.suffix)):
-            form = TABLE if path.suffix == ".csv" else FIGURE
-            blocks.append(form.format(title=_title(path), path=path.relative_to(root).as_posix()))
-        node = nodes.container(classes=["speed-tables"])
-        self.state.nested_parse(StringList("\n".join(blocks).splitlines(), "speed-tables"), self.content_offset, node)
-        return [node]
+        topic = self.arguments[0]
+        paths = [pathlib.Path(self.env.srcdir, FOLDER, topic + suffix) for suffix in (".svg", ".csv")]
+        for path in paths:
+            self.env.note_dependency(str(path))
+        words = " ".join(self.content).rstrip(".")
+        return parsed(self, TOPIC.format(folder=FOLDER, topic=topic, words=words) if all(map(pathlib.Path.exists, paths)) else MISSING)
 
 
-def _command(text):
-    return [nodes.literal_block(text, text, language="console")]
+class SpeedMachine(SphinxDirective):
+    """One sentence on processor, threads and versions."""
+
+    def run(self):
+        path = pathlib.Path(self.env.srcdir, FOLDER, "machine.json")
+        self.env.note_dependency(str(path))
+        return parsed(self, machine(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else MISSING)
 
 
-def _title(path):
-    return path.stem.replace("-", " ").replace("_", " ").capitalize()
+def machine(facts):
+    """The sentence for the contents of `machine.json`."""
+    versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
+    threads = facts["threads used"]
+    return (
+        f"Measured on {facts['processor']} with {facts['cores']} cores, {threads} thread{'s' * (threads != 1)} in use; "
+        f"Python {facts['python']}, {versions}."
+    )
+
+
+def parsed(directive, text):
+    """The nodes of a piece of Markdown."""
+    node = nodes.container(classes=["speed-tables"])
+    directive.state.nested_parse(StringList(text.splitlines(), "speed-tables"), directive.content_offset, node)
+    return [node]
 
 
 def setup(app):
-    app.add_directive("speed-tables", SpeedTables)
+    app.add_directive("speed-table", SpeedTable)
+    app.add_directive("speed-machine", SpeedMachine)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
