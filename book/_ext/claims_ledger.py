@@ -104,12 +104,12 @@ def bar(ratio):
     text = shown(ratio)
     if text == "—":
         return '<span class="tightness-value">—</span>'
-    words = "bound 0, gap positive" if text == "∞" else ""
     kind = "violated" if ratio > 1 else "kept"
-    label = f'<span class="tightness-value" title="{words}">{text}</span>' if words else f'<span class="tightness-value">{text}</span>'
-    one = 100 * fraction(1.0)
-    return (f'{label}<span class="tightness-bar" aria-hidden="true"><span class="{kind}" style="width:{100 * fraction(ratio):.1f}%"></span>'
-            f'<i style="left:{one:.1f}%"></i></span>')
+    filled, one = (f"{100 * fraction(value):.1f}%" for value in (ratio, 1.0))
+    return (
+        f'<span class="tightness-value">{text}</span><span class="tightness-bar" aria-hidden="true">'
+        f'<span class="{kind}" style="width:{filled}"></span><i style="left:{one}"></i></span>'
+    )
 
 
 def badge(verdict):

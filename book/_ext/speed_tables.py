@@ -39,8 +39,10 @@ class SpeedTable(SphinxDirective):
         paths = [pathlib.Path(self.env.srcdir, FOLDER, topic + suffix) for suffix in (".svg", ".csv")]
         for path in paths:
             self.env.note_dependency(str(path))
+        if not all(path.exists() for path in paths):
+            return parsed(self, MISSING)
         words = " ".join(self.content).rstrip(".")
-        return parsed(self, TOPIC.format(folder=FOLDER, topic=topic, words=words) if all(map(pathlib.Path.exists, paths)) else MISSING)
+        return parsed(self, TOPIC.format(folder=FOLDER, topic=topic, words=words))
 
 
 class SpeedMachine(SphinxDirective):
