@@ -2,6 +2,7 @@
 
 import argparse
 import ast
+import os
 import pathlib
 import sys
 
@@ -29,13 +30,18 @@ def main(arguments=None):
     """
     options = _parser().parse_args(arguments)
     try:
-        return options.command(options)
+        code = options.command(options)
+        sys.stdout.flush()
+        return code
     except KeyboardInterrupt:
         print("Interrupted: finished notebooks are in place, the others are as they were.", file=sys.stderr)
         return 130
     except UnknownNameError as problem:
         print(f"marlpaper: {problem}", file=sys.stderr)
         return USAGE_ERROR
+    except BrokenPipeError:  # the reader of the output, `head` for one, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
 
 
 def _parser():

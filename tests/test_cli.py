@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import subprocess
+import sys
 import types
 
 import pytest
@@ -104,3 +106,12 @@ def test_folders_are_compared(tmp_path, capsys):
     assert capsys.readouterr().out == "checks.json: [0] is 1.1 instead of 1.0.\nfiles that differ: 1\n"
     assert cli.main(["compare", str(tmp_path / "old"), str(tmp_path / "nowhere")]) == 2
     assert "There is no folder" in capsys.readouterr().err
+
+
+def test_a_reader_that_stops_early_is_no_error(results_folder):
+    """As in `marlpaper claims | head -1`."""
+    results.write_text(results_folder / "ledger.json", results.to_json(LEDGER))
+    process = subprocess.Popen([sys.executable, "-m", "marlpaper.cli", "claims", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdout.close()
+    _, complaints = process.communicate(timeout=60)
+    assert (process.returncode, complaints) == (0, b"")
