@@ -1,7 +1,7 @@
 r"""What the claims on Q-ascent in potential games share: regret of a run, rise of the potential, constants.
 
 $b=\beta/(1-\gamma)$ bounds $|Q_i-\text{middle of the range}|$: $\beta=\frac12$ for rewards in [0, 1], $\beta=1$ for rewards in [-1, 1].
-$K=\beta NA\kappa^{3/2}/(1-\gamma)^3$ is the weighted smoothness of the potential, $\Lambda=\alpha K$.
+$L=\beta NA\kappa^{3/2}/(1-\gamma)^3$ is the weighted smoothness of the potential, $\Lambda=\alpha L$.
 """
 
 import numpy as np
@@ -63,7 +63,7 @@ def actions(game):
 
 
 def smoothness(game, kappa):
-    r"""$K=\beta NA\kappa^{3/2}/(1-\gamma)^3$: along any line of policies $|\Phi''|\le2K\sum_{i,s}\rho(s)\|\Delta_i(s)\|^2$."""
+    r"""$L=\beta NA\kappa^{3/2}/(1-\gamma)^3$: along any line of policies $|\Phi''|\le2L\sum_{i,s}\rho(s)\|\Delta_i(s)\|^2$."""
     return half_range(game) * game.agents * actions(game) * kappa**1.5 / (1 - game.discount) ** 3
 
 

@@ -68,7 +68,7 @@ def mismatch_order(game):
 @registry.claim(
     "ding2022.mpg-regret",
     "Regret in Markov potential games",
-    r"$\text{Nash-Regret}(T)\lesssim d_p^2\sqrt{\frac{AN}T}$; hidden factor $\frac{5\beta\sqrt N}{(1-\gamma)^3}$ at $\alpha=\frac1{2K}$ (derived, not printed)",
+    r"$\text{Nash-Regret}(T)\lesssim d_p^2\sqrt{\frac{AN}T}$; hidden factor $\frac{5\beta\sqrt N}{(1-\gamma)^3}$ at $\alpha=\frac1{2L}$ (derived, not printed)",
 )
 def mpg_regret(run):
     """Mean gap against the printed rate times the derived factor; $\\nu=\\rho$ if that has the smaller mismatch, else uniform."""
@@ -86,8 +86,8 @@ def mpg_regret(run):
 @registry.claim(
     "ding2022.mpg-regret-repaired",
     "Regret in Markov potential games, with constants",
-    r"Any $\nu$, $\alpha K_\nu<1$: $\text{Nash-Regret}(T)\le C\sqrt{\frac{\kappa_{\rho,\nu}(\Phi^T-\Phi^0)(\nu)}{\alpha T(1-\gamma)^2}}$; at "
-    r"$\alpha=\frac1{2K_\nu}$ this is of order $\min(d,S)^{5/4}$",
+    r"Any $\nu$, $\alpha L_\nu<1$: $\text{Nash-Regret}(T)\le C\sqrt{\frac{\kappa_{\rho,\nu}(\Phi^T-\Phi^0)(\nu)}{\alpha T(1-\gamma)^2}}$; at "
+    r"$\alpha=\frac1{2L_\nu}$ this is of order $\min(d,S)^{5/4}$",
     repairs="ding2022.mpg-regret",
 )
 def mpg_regret_repaired(run, reference=None):
@@ -179,7 +179,7 @@ def no_state_dependence(run, tolerance, kappa):
 @registry.claim(
     "ding2022.projected-gradient-regret",
     "Regret of projected policy gradient (derived here)",
-    r"$\eta\le\frac1{2K\max\rho}$: $\text{Nash-Regret}(T)\le C_1\kappa\sqrt{\frac{2S(\Phi^T-\Phi^0)}{\eta T(1-\gamma)^2}}$, "
+    r"$\eta\le\frac1{2L\max\rho}$: $\text{Nash-Regret}(T)\le C_1\kappa\sqrt{\frac{2S(\Phi^T-\Phi^0)}{\eta T(1-\gamma)^2}}$, "
     r"$C_1=\sqrt2+\frac{\eta\kappa\beta\sqrt A\max\rho}{(1-\gamma)^2}$",
 )
 def projected_gradient_regret(run):

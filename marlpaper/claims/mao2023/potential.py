@@ -31,9 +31,9 @@ def prop1(run):
 @registry.claim(
     "mao2023.prop1-repaired",
     "Proposition 1, repaired",
-    r"$\alpha K<1$, $K=\frac{\beta NA_{\max}\kappa^{3/2}}{(1-\gamma)^3}$: $\frac1T\sum_{t<T}\text{NE-gap}(\pi^t)\le C"
+    r"$\alpha L<1$, $L=\frac{\beta NA_{\max}\kappa^{3/2}}{(1-\gamma)^3}$: $\frac1T\sum_{t<T}\text{NE-gap}(\pi^t)\le C"
     + ROOT
-    + r"$, $C=\frac{\sqrt2+\alpha\beta\sqrt{A_{\max}}/(1-\gamma)}{\sqrt{1-\alpha K}}$ (at most 1.56 for the printed $\alpha$)",
+    + r"$, $C=\frac{\sqrt2+\alpha\beta\sqrt{A_{\max}}/(1-\gamma)}{\sqrt{1-\alpha L}}$ (at most 1.56 for the printed $\alpha$)",
     repairs="mao2023.prop1",
 )
 def prop1_repaired(run):
@@ -48,7 +48,7 @@ def prop1_repaired(run):
 @registry.claim(
     "mao2023.prop1-improvement",
     "One-step improvement in potential games (derived here)",
-    r"$\Lambda=\alpha K<1$: $\Phi^{t+1}-\Phi^t\ge\frac{1-\Lambda}{\alpha(1-\gamma)}\sum_{s,i}d_\rho^{\pi^t}(s)\Vert\pi_i^{t+1}-\pi_i^t\Vert^2$, "
+    r"$\Lambda=\alpha L<1$: $\Phi^{t+1}-\Phi^t\ge\frac{1-\Lambda}{\alpha(1-\gamma)}\sum_{s,i}d_\rho^{\pi^t}(s)\Vert\pi_i^{t+1}-\pi_i^t\Vert^2$, "
     r"and the same with weight $d_\rho^{\pi^{t+1}}$ and $1-\frac{13}6\Lambda$",
 )
 def prop1_improvement(run):
@@ -92,12 +92,12 @@ def theorem3_oscillation(games, runs):
 @registry.claim(
     "mao2023.theorem3-repaired",
     "Theorem 3, repaired",
-    rf"$\alpha K<1$: ${SEQUENCE}C\sqrt{{\frac{{\kappa(2\Phi_{{\max}}+\Delta_\Phi)}}{{\alpha KT(1-\gamma)^2}}}}$, "
+    rf"$\alpha L<1$: ${SEQUENCE}C\sqrt{{\frac{{\kappa(2\Phi_{{\max}}+\Delta_\Phi)}}{{\alpha KT(1-\gamma)^2}}}}$, "
     r"$\Phi_{\max}\ge|\Phi(\pi;G^k)|$, $C$ of Proposition 1, repaired",
     repairs="mao2023.theorem3",
 )
 def theorem3_repaired(games, runs):
-    """Any step size below 1/K, and the constant of the repaired Proposition 1."""
+    """Any step size below 1/L, and the constant of the repaired Proposition 1."""
     low, high = evaluate.extreme_values(games, evaluate.potential_reward(games))
     size = np.maximum(np.abs(low), np.abs(high)).max(0)
     return _repaired_sequence(games, runs, 2 * size + evaluate.similarity(games))
@@ -106,7 +106,7 @@ def theorem3_repaired(games, runs):
 @registry.claim(
     "mao2023.theorem3-normalised",
     "Theorem 3 for oscillations, repaired",
-    rf"$\Phi(\pi^{{1,0}};G^k)=0$ for all $k$, $\alpha K<1$: ${SEQUENCE}C\sqrt{{\frac{{\kappa(\Phi_{{\max}}+\Delta_\Phi)}}{{\alpha KT(1-\gamma)^2}}}}$, "
+    rf"$\Phi(\pi^{{1,0}};G^k)=0$ for all $k$, $\alpha L<1$: ${SEQUENCE}C\sqrt{{\frac{{\kappa(\Phi_{{\max}}+\Delta_\Phi)}}{{\alpha KT(1-\gamma)^2}}}}$, "
     r"$\Phi_{\max}\ge|\Phi(\pi;G^k)-\Phi(\pi';G^k)|$",
     repairs="mao2023.theorem3-oscillation",
 )
