@@ -5,7 +5,7 @@ import platform
 import numpy as np
 import pandas as pd
 import pytest
-from benchmarks import TOPICS, equilibrium, evaluation, harness, loops, memory, mirror_descent, report, scaling
+from benchmarks import TOPICS, equilibrium, evaluation, harness, loops, memory, mirror_descent, potential, report, scaling, states
 from matplotlib import pyplot as plt
 
 from marlpaper import games, results
@@ -122,5 +122,20 @@ def test_saved_files(results_folder):
 
 
 def test_every_topic_has_a_module():
-    modules = {module.__name__ for module in (mirror_descent, equilibrium, evaluation, memory, scaling)}
+    modules = {module.__name__ for module in (mirror_descent, equilibrium, evaluation, memory, scaling, potential, states)}
     assert modules == {f"benchmarks.{topic}" for topic in TOPICS}
+
+
+def test_parts_of_q_ascent_agree():
+    table, figure = potential.run(((30, 2), (20, 7)), (3, 2, 2, 2), (4,), **QUICK)
+    plt.close(figure)
+    measured = table[table["largest difference"] != harness.MISSING]
+    assert measured["largest difference"].astype(float).max() < 1e-12
+    assert table.groupby("case").size().tolist() == [2, 2, 3, 3]
+
+
+def test_states_are_timed_for_both_kernels():
+    table, figure = states.run({"2 components": (4, 8, 16), "dense": (4, 8, 16)}, **QUICK)
+    plt.close(figure)
+    assert table["S"].tolist() == [4, 8, 16] * 2
+    assert (table["milliseconds"] > 0).all() and np.isfinite(table["exponent"]).all()
