@@ -6,7 +6,7 @@ import numpy as np
 
 from marlpaper import claims, evaluate, games, learners, meta, simplex
 from marlpaper.claims import ascent
-from marlpaper.claims.mao2023 import meta_lemmas
+from marlpaper.claims.mao2023 import burn_in, meta_lemmas
 
 EXAMPLES = {}
 """Claim-id prefixes (or whole ids) to a function `id -> (arguments, words)`; the longest prefix wins."""
@@ -46,7 +46,9 @@ def run(id):
 
 @example("mao2023.stage-count", "mao2023.lemma7", "mao2023.lemma8", "mao2023.lemma9", "mao2023.lemma10", "mao2023.lemma11", "mao2023.theorem1")
 def random_zero_sum_run(id):
-    """A recorded run of Algorithm 1 on a random game, with the order and step size that the claim is about."""
+    """A recorded run of Algorithm 1 with the order and step size that the claim is about: on the counterexample if there is one."""
+    if id in ("mao2023.theorem1", "mao2023.theorem1-step-size"):
+        return (burn_in.chain_run(10, 1000),), "delayed-reward chain, stages started at their equilibria, H=10, T=1000"
     game = games.random_game(np.random.default_rng(0), horizon=4, states=3, actions=(3, 2))
     printed = ("repaired" not in id and "precise" not in id and "free" not in id) or "printed-order" in id
     step_size = 1 / (8 * 4**2) if printed else 1 / (4 * 4)
