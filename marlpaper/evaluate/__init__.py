@@ -2,7 +2,7 @@
 
 from marlpaper.evaluate import low_rank  # registers the evaluation of low-rank games
 from marlpaper.evaluate.feedback import feedback
-from marlpaper.evaluate.policy_hessian import policy_hessian, printed_hessian
+from marlpaper.evaluate.hessian import policy_hessian, printed_hessian
 from marlpaper.evaluate.potential import (
     extreme_values,
     free_mismatch,
