@@ -1,6 +1,7 @@
 r"""Constants of softmax potential games with rewards in [-1, 1], and the two sides that Lipschitz claims compare.
 
-Printed (`mao2023` Lemmas 13, 14): $B=\frac{\sqrt{2N}}{(1-\gamma)^2}$, $L=\frac{6N}{(1-\gamma)^3}$, $L_H=\frac{56N^{3/2}}{(1-\gamma)^4}$, $L_F=(\alpha TBL_H+L)2^{2T}$.
+Printed (`mao2023` Lemmas 13, 14): $B=\frac{\sqrt{2N}}{(1-\gamma)^2}$, $L=\frac{6N}{(1-\gamma)^3}$, $L_H=\frac{56N^{3/2}}{(1-\gamma)^4}$,
+$L_F=(\alpha TBL_H+L)2^{2T}$.
 Derived here: $B=\sqrt{\frac n2}(1-\gamma)^{-3/2}$, $L=n(1-\gamma)^{-2}$ with $n=1$ for a common reward, else $n=N$;
 $L_H=\frac{28\sqrt2N^{3/2}}{(1-\gamma)^4}$, and $L_F=Lx^{2T}+\frac{BL_H}Lx^{T-1}(x^T-1)$, $x=1+\alpha L$, for every $\alpha>0$.
 """

@@ -1,7 +1,7 @@
 r"""The policy Hessian of softmax policies in closed form: `mao2023` Lemma 15 with its last term corrected.
 
 With $\psi_i=\nabla_{\theta_i}\log\pi_\theta(a|s)$ and $E[\cdot]=\sum_{s,a}m(s)\pi(a|s)[\cdot]$, block $(i,j)$ of $\nabla^2\Phi$ is
-$E[Q_i\psi_i\psi_j^\top+Q_i\nabla^2_{ij}\log\pi+\psi_i(\nabla_jQ_i)^\top+(\nabla_iQ_i)\psi_j^\top]$. As printed, the last term is the transpose of the third,
+$E[Q_i\psi_i\psi_j^\top+Q_i\nabla^2_{ij}\log\pi]$ plus $E[\psi_i(\nabla_jQ_i)^\top+(\nabla_iQ_i)\psi_j^\top]$. As printed, the last term is the transpose of the third,
 $E[(\nabla_jQ_i)\psi_i^\top]$: right for $i=j$ only.
 """
 

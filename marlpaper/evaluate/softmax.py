@@ -1,7 +1,7 @@
 r"""Softmax policies in discounted games: exact policy gradient and Hessian-vector products.
 
 $\pi_{\theta_i}(a_i|s)\propto e^{\theta_i(a_i|s)}$. With $m=d_\rho/(1-\gamma)$ and $\text{Adv}_i=Q_i-V_i$ the gradient (`mao2023` eq. 45) is a sum
-over the others' actions, $\nabla_{\theta_i(a_i|s)}V_i=m(s)\sum_{a_{-i}}\pi(a|s)\,\text{Adv}_i(s,a)$. In a potential game
+over the others' actions, $m(s)\sum_{a_{-i}}\pi(a|s)\,\text{Adv}_i(s,a)$. In a potential game
 $\nabla_{\theta_i}V_i=\nabla_{\theta_i}\Phi$, so the derivative of this field along $v$ is the Hessian-vector product $\nabla^2\Phi\,v$, at the cost of about one
 gradient.
 """
@@ -177,7 +177,7 @@ def softmax_gradient(game, parameters):
     Returns
     -------
     tuple of N arrays (..., S, A_i)
-        $\nabla_{\theta_i}V_i(\rho)=\frac1{1-\gamma}d_\rho(s)\pi_i(a_i|s)(\bar Q_i(s,a_i)-V_i(s))$; in a potential game the parts of $\nabla\Phi$.
+        $\nabla_{\theta_i}V_i(\rho)=m\,\pi_i\,(\bar Q_i-V_i)$, $m=d_\rho/(1-\gamma)$; in a potential game the parts of $\nabla\Phi$.
 
     Raises
     ------

@@ -1,8 +1,8 @@
 r"""Model-agnostic meta-learning in potential games, `mao2023` Section 4.2 and Appendix D.
 
-Inner stage, decentralised: $T$ steps $\theta_i\leftarrow\theta_i+\alpha\nabla_{\theta_i}V_i(\theta;G)$, together $\zeta(\theta;G)=\theta+\alpha\nabla\Phi(\theta;G)$. Outer stage: ascent on
-$F_T(\theta)=E_G\,\Phi(\zeta^T(\theta;G);G)$ with the exact gradient (46), $\nabla F_T=E_G\big[(I+\alpha\nabla^2\Phi(\theta^{(0)}))\cdots(I+\alpha\nabla^2\Phi(\theta^{(T-1)}))\,\nabla\Phi(\theta^{(T)})\big]$.
-The product is applied from the right, last inner step first, so that it costs one Hessian-vector product per step and no Hessian.
+Inner stage, decentralised: $T$ steps $\theta_i\leftarrow\theta_i+\alpha\nabla_{\theta_i}V_i(\theta;G)$, together $\theta^{(t+1)}=\theta^{(t)}+\alpha\nabla\Phi$. Outer stage:
+ascent on $F_T(\theta)=E_G\,\Phi(\theta^{(T)};G)$ with the exact gradient (46), $E_G[(I+\alpha H_0)\cdots(I+\alpha H_{T-1})\,g_T]$,
+where $H_t=\nabla^2\Phi(\theta^{(t)})$ and $g_T=\nabla\Phi(\theta^{(T)})$. The product is applied from the right, last inner step first, so that it costs one Hessian-vector product per step and no Hessian.
 """
 
 from dataclasses import dataclass
