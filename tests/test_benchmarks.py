@@ -5,7 +5,7 @@ import platform
 import numpy as np
 import pandas as pd
 import pytest
-from benchmarks import TOPICS, equilibrium, evaluation, harness, loops, memory, mirror_descent, potential, report, scaling, states
+from benchmarks import TOPICS, equilibrium, evaluation, harness, loops, memory, meta_gradient, mirror_descent, potential, report, scaling, states
 from matplotlib import pyplot as plt
 
 from marlpaper import games, results
@@ -69,6 +69,13 @@ def test_batched_evaluation_is_the_same():
     plt.close("all")
 
 
+def test_meta_gradients_are_the_same():
+    table, _ = meta_gradient.run([(3, 2, 2), (1, 3, 3)], **QUICK)
+    compared = table[table["method"] != meta_gradient.INNER]
+    assert len(compared) == 4 and compared["largest difference"].astype(float).max() < 1e-12
+    plt.close("all")
+
+
 def test_memory_grows_with_the_records_only():
     table, figure = memory.run((50, 800), states=10, actions=3, horizon=4)
     plt.close(figure)
@@ -122,7 +129,8 @@ def test_saved_files(results_folder):
 
 
 def test_every_topic_has_a_module():
-    modules = {module.__name__ for module in (mirror_descent, equilibrium, evaluation, memory, scaling, potential, states)}
+    topics = (mirror_descent, equilibrium, evaluation, meta_gradient, memory, scaling, potential, states)
+    modules = {module.__name__ for module in topics}
     assert modules == {f"benchmarks.{topic}" for topic in TOPICS}
 
 

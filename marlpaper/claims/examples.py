@@ -5,8 +5,9 @@ import functools
 import numpy as np
 
 from marlpaper import claims, evaluate, games, learners, meta, simplex
-from marlpaper.claims import ascent
+from marlpaper.claims import ascent, smoothness
 from marlpaper.claims.mao2023 import burn_in, meta_lemmas
+from marlpaper.evaluate import softmax
 
 EXAMPLES = {}
 """Claim-id prefixes (or whole ids) to a function `id -> (arguments, words)`; the longest prefix wins."""
@@ -111,6 +112,62 @@ def similar_games_run(id):
     step_size = float(ascent.printed_cap(sequence, evaluate.mismatch(sequence).max()))
     learner = functools.partial(learners.q_ascent, iterations=20, step_size=step_size, checkpoints=range(20))
     return (sequence, meta.learn_sequence(sequence, learner, "last-policy").runs), "10 similar cooperative games, γ=0.5, T=20"
+
+
+@example("mao2023.lemma3", "mao2023.lemma4", "mao2023.lemma5", "mao2023.lemma6")
+def random_matrices(id):
+    """Random matrices for the lemmas about matrices."""
+    rng = np.random.default_rng(0)
+    matrices = rng.standard_normal((4, 4, 4))
+    moved = matrices + 0.1 * rng.standard_normal((4, 4, 4))
+    points = rng.standard_normal((2, 3))
+    arguments = {
+        "mao2023.lemma3": (list(matrices), list(moved)),
+        "mao2023.lemma4": (rng.standard_normal((3, 2, 3)), *points),
+        "mao2023.lemma5": (list(matrices),),
+        "mao2023.lemma6": (matrices[0], (2, 2)),
+    }
+    return arguments[id], "random matrices"
+
+
+@example("mao2023.lemma12")
+def random_logits(id):
+    """Two random logits of two agents with three actions."""
+    rng = np.random.default_rng(0)
+    return tuple(tuple(rng.standard_normal((2, 3)) for _ in range(2)) for _ in range(2)), "random logits, 2 agents, 2 states, 3 actions"
+
+
+@example("mao2023.lemma13", "mao2023.lemma15", "mao2023.lemma16")
+def random_softmax_game(id):
+    """A random cooperative game and two random logits."""
+    game = games.common_reward(np.random.default_rng(0), 3, (3, 3), 0.8)
+    return (game, *random_logits_of(game)), "random cooperative game, 3 states, 3×3 actions, γ=0.8, random logits"
+
+
+@example("mao2023.lemma14")
+def random_softmax_games(id):
+    """Three random cooperative games, two inner steps at the step size of Lemma 14; the coordination game for its saddle."""
+    if id == "mao2023.lemma14-saddle":
+        return (games.coordination(0.8), 4, 0.3), "coordination game, γ=0.8, uniform policies, T=4, α=0.3"
+    batch = games.common_reward(np.random.default_rng(0), 2, (2, 2), 0.8, batch=(3,))
+    return (batch, *random_logits_of(batch), 2, smoothness.inner_step(batch)), "3 random cooperative games, γ=0.8, T=2"
+
+
+@example("mao2023.theorem4")
+def maml_run(id):
+    """Fifty outer steps of one over the smoothness constant that the claim is about."""
+    batch = games.common_reward(np.random.default_rng(0), 2, (2, 2), 0.5, batch=(3,))
+    constant = smoothness.sharper_meta if "sharper" in id else smoothness.printed_meta
+    step_size = smoothness.inner_step(batch)
+    run = learners.maml(batch, 50, 1 / constant(batch, 2, step_size), 2, step_size, random_logits_of(batch)[0])
+    return (run,), "3 random cooperative games, γ=0.5, T=2, 50 outer steps"
+
+
+def random_logits_of(game):
+    """Two random logits, close to each other, for every state of a game."""
+    rng = np.random.default_rng(1)
+    first = tuple(rng.standard_normal((game.states, count)) for count in game.actions)
+    return first, softmax.unflatten(softmax.flatten(first) + 0.1 * rng.standard_normal(game.states * sum(game.actions)), first)
 
 
 @example("ding2022.mismatch-order")

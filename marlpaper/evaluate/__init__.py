@@ -2,6 +2,7 @@
 
 from marlpaper.evaluate import low_rank  # registers the evaluation of low-rank games
 from marlpaper.evaluate.feedback import feedback
+from marlpaper.evaluate.hessian import policy_hessian, printed_hessian
 from marlpaper.evaluate.potential import (
     extreme_values,
     free_mismatch,
@@ -13,6 +14,7 @@ from marlpaper.evaluate.potential import (
     potential_reward,
     similarity,
 )
+from marlpaper.evaluate.softmax import hessian_product, softmax_gradient, softmax_policy
 from marlpaper.evaluate.values import (
     agent_gaps,
     averaged_q,
@@ -34,16 +36,21 @@ __all__ = [
     "extreme_values",
     "feedback",
     "free_mismatch",
+    "hessian_product",
     "initial_value",
     "joint_value",
     "low_rank",
     "mismatch",
     "nash_gap",
     "peak_visitation",
+    "policy_hessian",
     "potential_defect",
     "potential_difference",
     "potential_reward",
+    "printed_hessian",
     "similarity",
+    "softmax_gradient",
+    "softmax_policy",
     "state_values",
     "visitation",
 ]

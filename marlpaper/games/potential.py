@@ -143,6 +143,12 @@ def vertex_bandit(rewards=(0, 1), discount=0.0):
     return MarkovGame(np.reshape(rewards, (1, 1, -1)), np.ones((1, len(rewards), 1)), 0, discount)
 
 
+def coordination(discount=0.9):
+    r"""Two agents, one state, reward 1 if they choose the same of two actions, else -1: a saddle at the uniform policies."""
+    table = np.array([[[1.0, -1.0], [-1.0, 1.0]]])
+    return PotentialGame([table] * 2, np.ones((1, 2, 2, 1)), 0, discount, potential=table)
+
+
 def replicated(game, copies, rng, spread=0.2):
     r"""A discounted game with every state copied `copies` times: $S$ grows, the mismatch does not.
 

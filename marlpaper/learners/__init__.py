@@ -1,9 +1,22 @@
 """One file per algorithm; each sees a game only through full-information feedback and returns a `Run`."""
 
+from marlpaper.learners.maml import MetaRun, adapt, maml, meta_gradient, meta_objective
 from marlpaper.learners.mirror_descent import optimistic_mirror_descent
 from marlpaper.learners.policy_gradient import policy_gradient
 from marlpaper.learners.q_ascent import q_ascent
 from marlpaper.learners.run import Run
 from marlpaper.learners.stages import Stages, stage_lengths
 
-__all__ = ["Run", "Stages", "optimistic_mirror_descent", "policy_gradient", "q_ascent", "stage_lengths"]
+__all__ = [
+    "MetaRun",
+    "Run",
+    "Stages",
+    "adapt",
+    "maml",
+    "meta_gradient",
+    "meta_objective",
+    "optimistic_mirror_descent",
+    "policy_gradient",
+    "q_ascent",
+    "stage_lengths",
+]
