@@ -1,9 +1,21 @@
 """One file per algorithm; each sees a game only through full-information feedback and returns a `Run`."""
 
+from marlpaper.learners.certified import CertifiedPolicy, Play
+from marlpaper.learners.correlated import correlated_mirror_descent
 from marlpaper.learners.mirror_descent import optimistic_mirror_descent
 from marlpaper.learners.policy_gradient import policy_gradient
 from marlpaper.learners.q_ascent import q_ascent
 from marlpaper.learners.run import Run
 from marlpaper.learners.stages import Stages, stage_lengths
 
-__all__ = ["Run", "Stages", "optimistic_mirror_descent", "policy_gradient", "q_ascent", "stage_lengths"]
+__all__ = [
+    "CertifiedPolicy",
+    "Play",
+    "Run",
+    "Stages",
+    "correlated_mirror_descent",
+    "optimistic_mirror_descent",
+    "policy_gradient",
+    "q_ascent",
+    "stage_lengths",
+]
