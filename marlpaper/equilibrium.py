@@ -151,3 +151,74 @@ def _linear_programme(payoffs):
     x = np.maximum(result.x.reshape(count, rows + 1)[:, :rows], 0)
     y = np.maximum(-result.ineqlin.marginals.reshape(count, columns), 0)
     return x / x.sum(-1, keepdims=True), y / y.sum(-1, keepdims=True)
+
+
+def cce_polytope(payoffs):
+    r"""The coarse correlated equilibria of a matrix game, as a polytope of joint distributions.
+
+    $x\in\Delta(A_1\times\dots\times A_N)$ is one iff $Gx\le0$, with a row for each agent $i$ and deviation $a_i'$:
+    $\sum_ax(a)\big[r_i(a_i',a_{-i})-r_i(a)\big]\le0$. The largest entry of $Gx$ is its CCE-gap.
+
+    Parameters
+    ----------
+    payoffs : array (N, A_1, ..., A_N)
+
+    Returns
+    -------
+    array (A_1 + ... + A_N, A_1 ⋯ A_N)
+        $G$; joint actions in C order.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `payoffs` has not one table for each of its axes of actions, or an entry that is not a finite number.
+    """
+    payoffs = validation.array("payoffs", payoffs)
+    if payoffs.ndim < 2 or len(payoffs) != payoffs.ndim - 1:
+        raise ValueError(f"payoffs has shape {payoffs.shape}, expected (N, A_1, ..., A_N) with one table for each of the N agents.")
+    rows = []
+    for agent, own in enumerate(payoffs):
+        for action in range(own.shape[agent]):
+            instead = np.take(own, [action], agent)
+            rows.append((instead - own).ravel())
+    return np.array(rows)
+
+
+def cce_extremes(payoffs, objective):
+    r"""The coarse correlated equilibria at which a linear function of the joint distribution is smallest and largest.
+
+    Parameters
+    ----------
+    payoffs : array (N, A_1, ..., A_N)
+    objective : array (A_1, ..., A_N)
+        E.g. `payoffs.sum(0)`, the welfare.
+
+    Returns
+    -------
+    values : array (2,)
+        Smallest and largest.
+    distributions : array (2, A_1, ..., A_N)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a shape does not fit.
+    """
+    deviations = cce_polytope(payoffs)
+    objective = validation.array("objective", objective)
+    if objective.shape != np.shape(payoffs)[1:]:
+        raise ValueError(f"objective has shape {objective.shape}, expected {np.shape(payoffs)[1:]}, one number for each joint action.")
+    found = []
+    for sign in (1, -1):
+        result = optimize.linprog(
+            sign * objective.ravel(),
+            A_ub=deviations,
+            b_ub=np.zeros(len(deviations)),
+            A_eq=np.ones((1, objective.size)),
+            b_eq=[1.0],
+            method="highs-ds",
+        )
+        if not result.success:
+            raise ArithmeticError(f"the linear programme of a matrix game's correlated equilibria was not solved: {result.message}")
+        found.append(np.maximum(result.x, 0).reshape(objective.shape))
+    return np.array([(x * objective).sum() for x in found]), np.stack(found)

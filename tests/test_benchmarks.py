@@ -5,7 +5,21 @@ import platform
 import numpy as np
 import pandas as pd
 import pytest
-from benchmarks import TOPICS, equilibrium, evaluation, harness, loops, memory, meta_gradient, mirror_descent, potential, report, scaling, states
+from benchmarks import (
+    TOPICS,
+    correlated,
+    equilibrium,
+    evaluation,
+    harness,
+    loops,
+    memory,
+    meta_gradient,
+    mirror_descent,
+    potential,
+    report,
+    scaling,
+    states,
+)
 from matplotlib import pyplot as plt
 
 from marlpaper import games, results
@@ -90,6 +104,12 @@ def test_scaling_covers_every_size():
     assert table.groupby("varied")["size"].apply(list).to_dict() == {name: [2, 3, 4, 5] for name in axes}
 
 
+def test_players_and_actions_up_to_a_size():
+    table, figure = correlated.run((2, 3), (2, 3), {"H": 2, "S": 2, "T": 3}, largest=10, **QUICK)
+    plt.close(figure)
+    assert table[["N", "A", "joint actions"]].values.tolist() == [[2, 2, 4], [2, 3, 9], [3, 2, 8]]
+
+
 def test_exponent_leaves_fixed_costs_out():
     sizes = np.array([1, 2, 4, 8, 16, 32])
     assert harness.exponent(sizes, 3.0 * sizes**1.7) == pytest.approx(1.7)
@@ -129,7 +149,7 @@ def test_saved_files(results_folder):
 
 
 def test_every_topic_has_a_module():
-    topics = (mirror_descent, equilibrium, evaluation, meta_gradient, memory, scaling, potential, states)
+    topics = (mirror_descent, correlated, equilibrium, evaluation, meta_gradient, memory, scaling, potential, states)
     modules = {module.__name__ for module in topics}
     assert modules == {f"benchmarks.{topic}" for topic in TOPICS}
 

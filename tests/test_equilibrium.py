@@ -146,3 +146,57 @@ def test_bad_payoffs(payoffs, message):
     with pytest.raises(ValueError) as raised:
         equilibrium.matrix_games(payoffs)
     assert str(raised.value) == message
+
+
+# Coarse correlated equilibria of matrix games.
+
+CHICKEN = np.array([[[0.7, 0.3], [1, 0]], [[0.7, 1], [0.3, 0]]])
+
+
+def test_correlated_equilibria_of_chicken_by_hand():
+    """The traffic light is one, with both sides gaining; (swerve, swerve) is not: deviating to straight earns 1 for 0.7."""
+    constraints = equilibrium.cce_polytope(CHICKEN)
+    assert constraints.shape == (4, 4)
+    light, polite = np.array([0, 0.5, 0.5, 0]), np.array([1.0, 0, 0, 0])
+    assert (constraints @ light).max() == pytest.approx(0.5 - 0.65)
+    assert (constraints @ polite).max() == pytest.approx(0.3)
+
+
+def test_largest_row_is_the_gap_of_a_one_step_game():
+    rng = np.random.default_rng(0)
+    for actions in ((2, 3), (2, 2, 2), (3,)):
+        payoffs, joint = rng.random((len(actions), *actions)), rng.dirichlet(np.ones(np.prod(actions))).reshape(actions)
+        game = games.MarkovGame(payoffs[:, None, None], np.ones((1, 1, *actions, 1)))
+        policy = learners.CertifiedPolicy(np.array([1]), len(actions), joint[None, None, None])
+        assert (equilibrium.cce_polytope(payoffs) @ joint.ravel()).max() == pytest.approx(evaluate.cce_gap(game, policy))
+
+
+def test_welfare_range():
+    values, found = equilibrium.cce_extremes(CHICKEN, CHICKEN.sum(0))
+    constraints = equilibrium.cce_polytope(CHICKEN)
+    for value, joint in zip(values, found, strict=True):
+        assert joint.min() >= 0 and joint.sum() == pytest.approx(1) and (constraints @ joint.ravel()).max() < 1e-9
+        assert (joint * CHICKEN.sum(0)).sum() == pytest.approx(value)
+    mixed = np.full((2, 2), 0.25)
+    assert (constraints @ mixed.ravel()).max() < 1e-12, "half and half is the mixed equilibrium"
+    assert values[0] <= (mixed * CHICKEN.sum(0)).sum() <= values[1]
+
+
+def test_learned_play_lies_in_the_polytope_up_to_its_regret():
+    game = games.load("jordan", horizon=1)
+    run = learners.correlated_mirror_descent(game, 2000, 0.3, record=True)
+    joint = run.certified.means[-1, 0, 0]
+    regret = max(part[-2, 0, 0] for part in run.stages.regrets)
+    assert (equilibrium.cce_polytope(game.rewards[:, 0, 0]) @ joint.ravel()).max() == pytest.approx(regret, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("payoffs", "objective", "message"),
+    [
+        (np.zeros((3, 2, 2)), np.zeros((2, 2)), r"payoffs has shape \(3, 2, 2\), expected \(N, A_1, ..., A_N\)"),
+        (CHICKEN, np.zeros((2, 3)), r"objective has shape \(2, 3\), expected \(2, 2\)"),
+    ],
+)
+def test_bad_correlated_input_is_named(payoffs, objective, message):
+    with pytest.raises(ValueError, match=message):
+        equilibrium.cce_extremes(payoffs, objective)

@@ -6,7 +6,7 @@ import numpy as np
 
 from marlpaper import claims, evaluate, games, learners, meta, simplex
 from marlpaper.claims import ascent, smoothness
-from marlpaper.claims.mao2023 import burn_in, meta_lemmas
+from marlpaper.claims.mao2023 import burn_in, correlated_quantities, meta_correlated, meta_lemmas
 from marlpaper.evaluate import softmax
 
 EXAMPLES = {}
@@ -79,6 +79,28 @@ def similar_games(id):
     rule = {"mao2023.theorem2-laplace": "laplace", "mao2023.critic-warm-start": ("laplace", "critic-warm-start")}.get(id, "best-response-average")
     words = " with ".join([rule] if isinstance(rule, str) else rule)
     return (meta.learn_sequence(sequence, learner, rule),), f"8 similar random games, 2 states, 2×2 actions, H=3, T=300, {words}"
+
+
+@example("mao2023.lemma17", "mao2023.lemma18", "mao2023.lemma19", "mao2023.theorem5")
+def random_general_sum_run(id):
+    """A recorded run of Algorithm 2 on a random game, at the step size that the claim is about."""
+    game = games.random_game(np.random.default_rng(0), horizon=3, actions=(3, 2), zero_sum=False)
+    step = correlated_quantities.sharper_step if "sharper" in id else correlated_quantities.printed_step
+    run = learners.correlated_mirror_descent(game, 200, step(3, 200, 2), record=True)
+    return (run,), "random general-sum game, 2 states, 3×2 actions, H=3, T=200, uniform start"
+
+
+@example("mao2023.theorem6", "mao2023.equation72", "mao2023.equation73")
+def similar_general_sum_games(id):
+    """Eight similar general-sum games, with the meta-rule that the claim is about, at the printed step size."""
+    rng = np.random.default_rng(0)
+    base = games.load("bach-chicken")
+    noisy = games.perturb(base, 8, 0.1, rng)
+    sequence = games.MarkovGame(np.clip(noisy.rewards, 0, 1), noisy.transitions, noisy.initial)
+    step = meta_correlated.printed_step(base.horizon, 200, base.agents, 8)
+    learner = functools.partial(learners.correlated_mirror_descent, iterations=200, step_size=step, record=True)
+    rule = "laplace" if "laplace" in id else "best-response-average"
+    return (meta.learn_sequence(sequence, learner, rule),), f"8 games like Bach or Stravinsky and chicken, H=3, T=200, {rule}"
 
 
 @example("mao2023.lemma1", "mao2023.lemma2", "mao2023.laplace-regret")

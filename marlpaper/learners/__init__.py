@@ -1,5 +1,7 @@
 """One file per algorithm; each sees a game only through full-information feedback and returns a `Run`."""
 
+from marlpaper.learners.certified import CertifiedPolicy, Play
+from marlpaper.learners.correlated import correlated_mirror_descent
 from marlpaper.learners.maml import MetaRun, adapt, maml, meta_gradient, meta_objective
 from marlpaper.learners.mirror_descent import optimistic_mirror_descent
 from marlpaper.learners.policy_gradient import policy_gradient
@@ -8,10 +10,13 @@ from marlpaper.learners.run import Run
 from marlpaper.learners.stages import Stages, stage_lengths
 
 __all__ = [
+    "CertifiedPolicy",
     "MetaRun",
+    "Play",
     "Run",
     "Stages",
     "adapt",
+    "correlated_mirror_descent",
     "maml",
     "meta_gradient",
     "meta_objective",

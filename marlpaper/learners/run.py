@@ -26,11 +26,13 @@ class Run:
     checkpoints : array (C,)
         Iterations at which the output (the average policy where there is one, else the current one) was evaluated.
     gaps : array (..., C)
-        NE-gap of the output there.
+        NE-gap of the output there (CCE-gap where the output is correlated).
     values : array (..., C)
         Value of the output to agent 0 there.
     stages : Stages or None
         What the claims need of each stage, if a learner in stages was recorded.
+    certified : CertifiedPolicy or None
+        The correlated policy of `mao2023` Algorithm 3; then `gaps` and `values` are those of this policy.
     trajectory : tuple of arrays (C, ..., H, S, A_i) or None
         The policies at the checkpoints, if a learner without stages was recorded.
     """
@@ -45,4 +47,5 @@ class Run:
     average_policy: tuple | None = None
     critic: np.ndarray | None = None
     stages: object = None
+    certified: object = None
     trajectory: tuple | None = None

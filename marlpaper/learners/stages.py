@@ -43,7 +43,7 @@ def stage_lengths(iterations, horizon):
 
 @dataclass(frozen=True, eq=False)
 class Stages:
-    r"""What a recorded run keeps of every stage $\tau$; arrays (..., stages, H, S, ·).
+    r"""What a recorded run keeps of every stage $\tau$, one array for each agent; arrays (..., stages, H, S, ·).
 
     Attributes
     ----------
@@ -62,7 +62,9 @@ class Stages:
     variations : tuple of arrays (..., stages, H, S)
         $\sum_j\|\mu_h^j-\mu_h^{j-1}\|_1^2$ over the stage.
     q : array (..., stages, H, S, A, B)
-        $Q_h^\tau$, the matrix that the stage plays.
+        $Q_h^\tau$, the matrix that the stage plays; of Algorithm 2 (..., stages, N, H, S, A_1, ..., A_N), one for each agent.
+    largest_moves, largest_moves_of_others : tuple of arrays (..., stages, H, S) or None
+        $\max_j\|\pi_{h,i}^j-\pi_{h,i}^{j-1}\|_1$ and $\max_j\|\pi_{h,-i}^j-\pi_{h,-i}^{j-1}\|_1$ over the stage, of Algorithm 2.
     """
 
     lengths: np.ndarray
@@ -73,3 +75,5 @@ class Stages:
     regrets: tuple
     variations: tuple
     q: np.ndarray
+    largest_moves: tuple | None = None
+    largest_moves_of_others: tuple | None = None

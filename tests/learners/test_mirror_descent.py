@@ -256,7 +256,7 @@ def pieces(run, index=()):
     """All arrays of a run, those of one game of the batch."""
     found = {name: getattr(run, name) for name in RUN_FIELDS} | {name: getattr(run.stages, name) for name in vars(run.stages)}
     lengths = found.pop("lengths")
-    flat = {f"{name}[{k}]": part for name, value in found.items() for k, part in enumerate(value if isinstance(value, tuple) else [value])}
+    flat = {f"{name}[{k}]": part for name, value in found.items() if value is not None for k, part in enumerate(value if isinstance(value, tuple) else [value])}
     return {"lengths": lengths} | {name: value[index] for name, value in flat.items()}
 
 

@@ -1,4 +1,4 @@
-r"""The proof of Theorem 1 as a ladder: each rung is one inequality, from the measured gap up to the printed bound.
+r"""The proofs of Theorems 1 and 5 as ladders: each rung is one inequality, from the measured gap up to the printed bound.
 
 The quotient of neighbouring rungs is what that step of the proof gives away on the run at hand.
 """
@@ -6,7 +6,12 @@ The quotient of neighbouring rungs is what that step of the proof gives away on 
 import numpy as np
 import pandas as pd
 
+from marlpaper import evaluate
+from marlpaper.claims.mao2023 import correlated as printed
+from marlpaper.claims.mao2023 import correlated_quantities as correlated
 from marlpaper.claims.mao2023 import quantities
+from marlpaper.claims.mao2023.correlated import unrolled
+from marlpaper.claims.mao2023.correlated_repaired import sharper_bound, theorem5_bound
 from marlpaper.claims.mao2023.zero_sum import diagonal_sums, gap, uniform_bound
 from marlpaper.claims.mao2023.zero_sum_repaired import constants, repaired_bound, unrolled_spans
 
@@ -93,3 +98,36 @@ def _total(entries):
 
 def _uniform(run, constant, power):
     return np.broadcast_to(uniform_bound(run, constant, power), run.game.batch)
+
+
+def certified_ladder(run):
+    r"""Rungs of the repaired proof of Theorem 5 for a recorded run of Algorithm 2 from uniform starts, as {label: value (...)}."""
+    own, best = evaluate.certified_values(run.game, run.certified)
+    gains = np.einsum("...ins,...s->...in", (best - own)[..., 0, :], run.game.initial)
+    weights = run.certified.weights
+    regrets = unrolled(correlated.regrets(run), first=2)[..., 0]
+    steps = correlated.burn_in_steps(run.game.horizon, len(weights))[:, 0]
+    return {
+        "CCE-gap, signal hidden": evaluate.cce_gap(run.game, run.certified, "hidden"),
+        "signal revealed": (gains @ weights).max(-1),
+        "another agent in every stage": gains.max(-2) @ weights,
+        "another state in every stage": correlated.delta_gap(run),
+        "Lemma 19: regrets and burn-in": (regrets + steps) @ weights,
+        "regrets to free energy": theorem5_bound(run, free_energy=True),
+        "free energy to KL: Theorem 5": theorem5_bound(run),
+        "uniform start, with log T": np.broadcast_to(sharper_bound(run), run.game.batch),
+    }
+
+
+def printed_certified_ladder(run):
+    """Rungs of the printed Theorem 5, from the gap to the bound for a uniform start."""
+    lemma17 = printed.lemma17(run).bound
+    regrets = unrolled(lemma17.max((0, -1)))[..., 0]
+    theorem = printed.theorem5(run)
+    return {
+        "CCE-gap, signal hidden": theorem.measured,
+        "another agent and state": correlated.delta_gap(run),
+        "Lemma 17: KL and variation": regrets @ run.certified.weights,
+        "Theorem 5, first claim": theorem.bound,
+        "uniform start, with log T": np.broadcast_to(printed.theorem5_uniform(run).bound, run.game.batch),
+    }

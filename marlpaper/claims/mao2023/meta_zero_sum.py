@@ -66,7 +66,38 @@ def not_equation5(sequence, alpha=None):
     return next(filter(None, (meta_lemmas.unlike(y, meta_lemmas.average_starts(x, alpha), "eq. (5)") for x, y in pairs)), "")
 
 
-def _few_games(count):
+def repeated(sequence, games=None):
+    r"""How many games there are, $\alpha$, and the weight of each run, if the last one stands for all later copies of its game.
+
+    Parameters
+    ----------
+    sequence : SequenceRun
+    games : int, optional
+        $K$, at least the number of runs. Default: their number.
+
+    Returns
+    -------
+    count : int
+    alpha : float
+        $1/\sqrt K$.
+    weights : array (runs,)
+
+    Raises
+    ------
+    ValueError
+        If `games` is given and the last run does not start at its own mixed best responses, so that the next start would differ.
+    """
+    count = len(sequence.runs) if games is None else games
+    alpha, weights = 1 / np.sqrt(count), np.ones(len(sequence.runs))
+    weights[-1] += count - len(sequence.runs)
+    moved = max(np.abs(y[-1] - simplex.mix(x[-1], alpha)).max() for x, y in zip(points(sequence), starts(sequence), strict=True))
+    if games is not None and moved > 1e-12:
+        raise ValueError(f"games is {games}, but the start of the last run would move by {moved:.3g} in the next copy, expected 0.")
+    return count, alpha, weights
+
+
+def few_games(count):
+    r"""A sentence if $\alpha=1/\sqrt K$ is too large for Lemma 1 as printed, else ""."""
     return "" if count >= 5 else f"alpha is {1 / np.sqrt(count):.3g} for {count} games, the claim needs less than 1/2"
 
 
@@ -92,16 +123,11 @@ def theorem2(sequence, games=None):
     Raises
     ------
     ValueError
-        If `games` is given and the last run does not start at its own mixed best responses, so that the next start would differ.
+        As `repeated`.
     """
-    count = len(sequence.runs) if games is None else games
-    alpha, weights = 1 / np.sqrt(count), np.ones(len(sequence.runs))
-    weights[-1] += count - len(sequence.runs)
-    moved = max(np.abs(y[-1] - simplex.mix(x[-1], alpha)).max() for x, y in zip(points(sequence), starts(sequence), strict=True))
-    if games is not None and moved > 1e-12:
-        raise ValueError(f"games is {games}, but the start of the last run would move by {moved:.3g} in the next copy, expected 0.")
+    count, alpha, weights = repeated(sequence, games)
     bound = printed_bound(sequence.runs[0], similarity(sequence, weights=weights), count)
-    unmet = _few_games(count) or not_equation5(sequence, alpha) or _printed_unmet(sequence)
+    unmet = few_games(count) or not_equation5(sequence, alpha) or _printed_unmet(sequence)
     return Sides(mean_gap(sequence, weights), bound, trivial(sequence), unmet)
 
 
@@ -139,7 +165,7 @@ def equation34(sequence):
         measured.append(stacked(simplex.kl(x, y)).sum(0))
         price = 4 * count * horizon * stages * alpha * np.log(x.shape[-1] / alpha)
         bound.append(stacked(simplex.kl(simplex.mix(x, alpha), y)).sum(0) + price)
-    return Sides(np.stack(measured), np.stack(bound), unmet=_few_games(count) or not_equation5(sequence))
+    return Sides(np.stack(measured), np.stack(bound), unmet=few_games(count) or not_equation5(sequence))
 
 
 @registry.claim(
