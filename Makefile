@@ -1,10 +1,11 @@
-# make book | html | test | figures | bench | clean: each sets up .venv by itself, once for each state of
+# make book | html | test | quick | figures | bench | upgrade | clean: each sets up .venv by itself, once for each state of
 # pyproject.toml and constraints.txt. Needs python3 (3.11 or newer) with its venv module; everything else is fetched.
 
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
-NOTEBOOKS := $(wildcard notebooks/*.ipynb)
+OLDEST_PYTHON := 3.11.0
+NOTEBOOKS ?= $(wildcard notebooks/*.ipynb)
 
 # Side by side beats threads inside, and outputs must not depend on settings of the user's.
 export OMP_NUM_THREADS := 1
@@ -16,12 +17,17 @@ export MATPLOTLIBRC := /dev/null
 export JUPYTER_PREFER_ENV_PATH := 1
 unexport PYTHONPATH
 
-# $(call set-up,extra): make .venv hold the package with this extra, unless it already does. Bytecode is left to the first
-# import, which needs a fraction of it and saves half a minute here.
-define set-up
+# A Python that will do, or a sentence that says what to install.
+define check-python
 @command -v $(PYTHON) > /dev/null || { echo "$(PYTHON) is missing: install Python 3.11 or newer (Debian, Ubuntu: apt-get install python3 python3-venv)." >&2; exit 1; }
 @$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$$($(PYTHON) -V) is too old: Python 3.11 or newer is needed (choose one with make PYTHON=...)." >&2; exit 1; }
 @$(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || { echo "The venv module of $(PYTHON) is missing: install it (Debian, Ubuntu: apt-get install python3-venv)." >&2; exit 1; }
+endef
+
+# $(call set-up,extra): make .venv hold the package with this extra, unless it already does. Bytecode is left to the first
+# import, which needs a fraction of it and saves half a minute here.
+define set-up
+$(check-python)
 @state="$$( (pwd; $(PYTHON) -V; cat pyproject.toml constraints.txt) | cksum)"; \
 if [ "$$state" != "$$(cat $(VENV)/set-up-$(1) 2> /dev/null)" ]; then \
 	set -e; echo "Setting up $(VENV) for '$(1)' ..."; \
@@ -31,7 +37,7 @@ if [ "$$state" != "$$(cat $(VENV)/set-up-$(1) 2> /dev/null)" ]; then \
 fi
 endef
 
-.PHONY: book html test figures bench clean set-up-book set-up-test set-up-bench
+.PHONY: book html test test-package test-notebooks quick figures bench upgrade clean set-up-book set-up-test set-up-bench
 
 book: set-up-book
 	$(RUN) -m marlpaper.cli reproduce
@@ -44,20 +50,35 @@ html: set-up-book
 figures: set-up-book
 	$(RUN) -m marlpaper.cli figures
 
-# Both runs are made even if the first fails; the notebooks leave their results in a folder that is thrown away.
+# Both are made even if the first fails.
 test: set-up-test
-	@status=0; \
-	$(RUN) -m pytest || status=1; \
-	if [ -n "$(NOTEBOOKS)" ]; then \
-		MARLPAPER_RESULTS="$$(mktemp -d)"; export MARLPAPER_RESULTS; \
-		$(RUN) -m pytest --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg \
-			-n 2 --dist loadfile -W default $(NOTEBOOKS) || status=1; \
-		rm -r "$$MARLPAPER_RESULTS"; \
-	fi; \
-	exit $$status
+	@status=0; $(MAKE) --no-print-directory test-package || status=1; $(MAKE) --no-print-directory test-notebooks || status=1; exit $$status
+
+test-package: set-up-test
+	$(RUN) -m pytest --durations=20
+
+# Every committed notebook against a fresh run, which leaves its results in a folder that is thrown away; with EXECUTED=folder
+# against the notebooks that `make book` has just executed there, which runs nothing twice.
+test-notebooks: set-up-test
+	@MARLPAPER_RESULTS="$$(mktemp -d)"; export MARLPAPER_RESULTS; status=0; \
+	$(RUN) -m pytest -p tests.notebook_runs --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg \
+		-n 2 --dist loadfile --no-loadscope-reorder -W default $(if $(EXECUTED),--executed $(EXECUTED)) $(NOTEBOOKS) || status=1; \
+	rm -r "$$MARLPAPER_RESULTS"; exit $$status
+
+# The tests that need no browser, no pipeline run and no cluster.
+quick: set-up-test
+	$(RUN) -m pytest -m "not slow"
 
 bench: set-up-bench
 	$(RUN) -m benchmarks
+
+# constraints.txt anew: one version of each package that every supported Python accepts, from the first release of the
+# oldest on. What runs with them is for `make book` and `make test` to say.
+upgrade:
+	$(check-python)
+	@[ -x .cache/upgrade/bin/uv ] || { $(PYTHON) -m venv .cache/upgrade && .cache/upgrade/bin/python -m pip install --quiet uv; }
+	.cache/upgrade/bin/uv pip compile pyproject.toml --all-extras --universal --python-version $(OLDEST_PYTHON) \
+		--fork-strategy fewest --upgrade --quiet --no-header --no-annotate --output-file constraints.txt
 
 clean:
 	rm -rf _build .cache runs .pytest_cache .hypothesis .benchmarks

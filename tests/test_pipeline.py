@@ -148,7 +148,8 @@ def test_only_what_changed_is_executed_again(project):
     assert results.read(project.results / "ledger.json") == [{"notebook": "ascent", "claims": ["ascent"]}]
     build = results.read(project.results / "build.json")
     assert build["seeds"] == {"ascent": 3, "descent": 3}
-    assert set(build["seconds"]) == {"ascent", "descent"}
+    assert set(build["seconds"]) == set(build["cpu_seconds"]) == {"ascent", "descent"}
+    assert all(0 < seconds for seconds in build["cpu_seconds"].values())
     assert build["versions"]["numpy"]
     assert run(project) == []
 

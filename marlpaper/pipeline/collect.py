@@ -37,32 +37,35 @@ def _in_order_of_reading(project):
     return sorted(project.names(), key=lambda name: places.get(name, len(contents)))
 
 
-def write_build(project, seconds):
-    """Write ``build.json``: versions, source commit (None outside git), seeds, and seconds per notebook.
+def write_build(project, outcomes):
+    """Write ``build.json``: versions, source commit (None outside git), seeds, and seconds per notebook, on the wall and of processors.
 
     Parameters
     ----------
     project : Project
         The checkout.
-    seconds : dict of str to float
-        How long the notebooks of this run took; for the others the last known time stays.
+    outcomes : sequence of Outcome
+        How long the notebooks of this run took; for the others the last known times stay.
     """
     names = project.names()
-    known = previous_seconds(project) | seconds
     parameters = {name: stamps.parameters(project, name) for name in names}
     build = {
         "versions": {"marlpaper": marlpaper.__version__} | stamps.versions(),
         "commit": commit(project),
         "seeds": {name: found["seed"] for name, found in parameters.items() if "seed" in found},
-        "seconds": {name: round(known[name], 1) for name in names if name in known},
-    }
+    } | {kind: _seconds(project, kind, outcomes) for kind in ("seconds", "cpu_seconds")}
     results.write_text(project.results / "build.json", results.to_json(build))
 
 
-def previous_seconds(project):
-    """Return the seconds per notebook that ``build.json`` names, none if there is no such file."""
+def previous(project, kind):
+    """Return what ``build.json`` says under ``seconds`` or ``cpu_seconds``, nothing if there is no such file."""
     path = project.results / "build.json"
-    return results.read(path)["seconds"] if path.is_file() else {}
+    return results.read(path).get(kind, {}) if path.is_file() else {}
+
+
+def _seconds(project, kind, outcomes):
+    known = previous(project, kind) | {outcome.name: getattr(outcome, kind) for outcome in outcomes}
+    return {name: round(known[name], 1) for name in project.names() if name in known}
 
 
 def commit(project):

@@ -48,11 +48,12 @@ class Task:
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """How a run ended: the notebook's name, the seconds it took, and the error as text or None."""
+    """How a run ended: the notebook's name, the seconds it took, the error as text or None, and the seconds of processors."""
 
     name: str
     seconds: float
     error: str | None
+    cpu_seconds: float = 0.0
 
 
 def start_worker(lifeline):
@@ -89,12 +90,18 @@ def execute(task):
     Outcome
         With an error if a cell failed or was not executed; nothing is raised, so that other notebooks go on.
     """
-    started = time.perf_counter()
+    started, processors = time.perf_counter(), _processor_seconds()
     try:
         error = _run(task)
     except Exception as problem:  # whatever one notebook does must not stop the others
         error = _explain(problem)
-    return Outcome(task.name, time.perf_counter() - started, error)
+    return Outcome(task.name, time.perf_counter() - started, error, _processor_seconds() - processors)
+
+
+def _processor_seconds():
+    """What this process and the kernels that it ended have used: unlike the wall's, the same on a busy machine."""
+    used = os.times()
+    return used.user + used.system + used.children_user + used.children_system
 
 
 def _run(task):

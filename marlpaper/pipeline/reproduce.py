@@ -74,10 +74,10 @@ def _collect(project, outcomes, ledger):
     if ledger is None:
         from marlpaper.claims import ledger
     collect.write_ledger(project, ledger)
-    seconds = {outcome.name: outcome.seconds for outcome in outcomes if outcome.error is None}
+    finished = [outcome for outcome in outcomes if outcome.error is None]
     # Without a new run there is nothing new to say, and the file would change for its commit alone.
-    if seconds:
-        collect.write_build(project, seconds)
+    if finished:
+        collect.write_build(project, finished)
 
 
 def _run(project, names, jobs, parameters):
@@ -85,7 +85,7 @@ def _run(project, names, jobs, parameters):
     if not names:
         return []
     # The longest first, so that none is left alone at the end.
-    seconds = collect.previous_seconds(project)
+    seconds = collect.previous(project, "cpu_seconds")
     names = sorted(names, key=lambda name: -seconds.get(name, float("inf")))
     # Taken before the run: a module that changes meanwhile makes the stamp old, as it should.
     inputs = {name: stamps.inputs(project, name) for name in names}
@@ -122,7 +122,7 @@ def _install(project, outcome, parameters, inputs):
     else:
         project.install(outcome.name)
         stamps.write(project, outcome.name, inputs)
-    tqdm.write(f"{outcome.name}  {outcome.seconds:.1f} s{where}")
+    tqdm.write(f"{outcome.name}  {outcome.seconds:.1f} s ({outcome.cpu_seconds:.1f} s of processors){where}")
 
 
 @contextlib.contextmanager
