@@ -4,6 +4,8 @@ import pytest
 from benchmarks import harness, sweep
 from matplotlib import pyplot as plt
 
+pytestmark = pytest.mark.slow
+
 SMALL = {"S": 3, "A": 2, "H": 2, "T": 5}
 
 

@@ -298,6 +298,7 @@ def offenders(visits, judge):
 
 
 @pytest.mark.built
+@pytest.mark.slow
 def test_no_request_leaves_the_machine(visits):
     local = ("file:", "data:", "blob:", "about:")
     assert offenders(visits, lambda visit: [url for url in visit.requests if not url.startswith(local)]) == {}
@@ -305,6 +306,7 @@ def test_no_request_leaves_the_machine(visits):
 
 
 @pytest.mark.built
+@pytest.mark.slow
 def test_no_page_names_a_remote_script_style_or_image(pages):
     found = {path.name: [*remote(REMOTE_SOURCE, path), *remote(REMOTE_LINK, path)] for path in pages}
     styles = {path.name: remote(REMOTE_IN_STYLE, path) for path in HTML.rglob("*.css")}
@@ -312,6 +314,7 @@ def test_no_page_names_a_remote_script_style_or_image(pages):
 
 
 @pytest.mark.built
+@pytest.mark.slow
 def test_mathematics_is_typeset(visits):
     assert offenders(visits, lambda visit: visit.look["typeset"] < visit.look["formulas"]) == {}
     assert offenders(visits, lambda visit: visit.look["broken"]) == {}
@@ -319,34 +322,40 @@ def test_mathematics_is_typeset(visits):
 
 
 @pytest.mark.built
+@pytest.mark.slow
 def test_no_markup_is_left_raw(visits):
     assert offenders(visits, lambda visit: visit.look["raw"]) == {}
 
 
 @pytest.mark.built
+@pytest.mark.slow
 def test_no_page_shows_an_error(visits):
     assert offenders(visits, lambda visit: visit.look["tracebacks"]) == {}
     assert offenders(visits, lambda visit: visit.exceptions) == {}
 
 
 @pytest.mark.built
+@pytest.mark.slow
 def test_images_load_and_have_words(visits):
     assert offenders(visits, lambda visit: visit.look["images"]) == {}
     assert offenders(visits, lambda visit: visit.look["nameless"]) == {}
 
 
 @pytest.mark.built
+@pytest.mark.slow
 def test_no_page_scrolls_sideways(visits):
     assert offenders(visits, lambda visit: visit.look["wider"] > 1) == {}
     assert offenders(visits, lambda visit: visit.wider_on_a_phone > 1) == {}
 
 
 @pytest.mark.built
+@pytest.mark.slow
 def test_each_page_has_one_title(visits):
     assert offenders(visits, lambda visit: visit.look["headings"] != 1) == {}
 
 
 @pytest.mark.built
+@pytest.mark.slow
 def test_local_links_lead_somewhere(pages):
     """Raw HTML, such as the ledger's, is not seen by Sphinx's own check of references."""
     texts = {path: path.read_text(encoding="utf-8") for path in HTML.rglob("*.html")}
@@ -361,6 +370,7 @@ def test_local_links_lead_somewhere(pages):
 
 
 @pytest.mark.built
+@pytest.mark.slow
 def test_the_search_finds_a_chapter(pages, port):
     async def use():
         async with Chromium.open(port) as browser:
@@ -375,6 +385,7 @@ def test_the_search_finds_a_chapter(pages, port):
 
 
 @pytest.mark.built
+@pytest.mark.slow
 def test_the_ledger_sorts_and_filters(pages, port):
     rows = "[...document.querySelectorAll('#ledger tbody')].filter((row) => !row.hidden)"
 

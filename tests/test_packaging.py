@@ -64,4 +64,4 @@ def _installed(pins):
 
 
 def _python(pin):
-    return importlib.metadata.metadata(pin.name)["Requires-Python"]
+    return importlib.metadata.metadata(pin.name).get("Requires-Python")

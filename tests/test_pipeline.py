@@ -20,6 +20,8 @@ from marlpaper.pipeline import Project, reproduce, stamps
 from marlpaper.pipeline.dependencies import _registered_ids, modules_used
 from marlpaper.pipeline.scrub import incomplete, scrub
 
+pytestmark = pytest.mark.slow
+
 HEADER = """\
     ---
     jupytext:

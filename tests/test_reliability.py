@@ -15,6 +15,8 @@ from test_pipeline import ASCENT, notebook, outputs, processes, project, start, 
 from marlpaper import cli, pipeline, storage
 from marlpaper.pipeline import Project
 
+pytestmark = pytest.mark.slow
+
 CHECKOUT = pathlib.Path(__file__).parents[1]
 KILLED_OFTEN = """\
     import functools, os, pathlib, signal, sys, time

@@ -328,9 +328,13 @@ def test_memory_does_not_grow_with_iterations():
         tracemalloc.stop()
         return most
 
-    peak(200)
+    def least(iterations):
+        """What the learner needs: the process has other threads, whose memory is counted too."""
+        return min(peak(iterations) for _ in range(3))
+
+    least(200)
     policy_bytes = 8 * 5 * 10 * 4
-    assert peak(2000) - peak(200) < policy_bytes, "one kept policy per iteration or stage would show"
+    assert least(2000) - least(200) < policy_bytes, "one kept policy per iteration or stage would show"
 
 
 def bad(**changes):

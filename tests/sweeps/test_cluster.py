@@ -15,6 +15,8 @@ import tiny_checkout as tiny
 from marlpaper import falsifier, parallel, sweeps
 from marlpaper.lookup import UnknownNameError
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("distributed")
 
 
