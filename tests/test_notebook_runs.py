@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import nbformat
+
 CHECKOUT = pathlib.Path(__file__).parents[1]
 
 
