@@ -132,7 +132,7 @@ def weights(log_start, gains, out):
         representable = others.max(initial=0) <= LARGEST_EXPONENT
     if representable:
         np.exp(others, out=others)
-        np.add(others.sum(0), 1, out=last)
+        np.add(others[0] if len(others) == 1 else others.sum(0), 1, out=last)
         np.reciprocal(last, out=last)
         others *= last
         return out

@@ -87,7 +87,7 @@ class Showdown:
             From weights (n, P) to the sums (n, P), written into `out`, both with the hands in the order `by_strength`. Columns
             come last and share each hand's place in the order.
         """
-        compiled = _compiled()
+        compiled = _compiled(len(np.atleast_1d(meets)))
         meets, beats = np.array(meets, dtype=float), np.array(beats, dtype=float)
         if compiled is None:
             return functools.partial(self._combined, meets, beats)
@@ -155,13 +155,13 @@ def _checked_hands(hands):
 
 
 @functools.cache
-def _compiled():
-    """The compiled pass, or None where numba is not installed."""
+def _compiled(columns):
+    """The compiled pass for so many columns, or None where numba is not installed."""
     try:
         import numba
     except ImportError:
         return None
-    return numba.njit(one_pass)
+    return numba.njit(one_pass_of_two if columns == 2 else one_pass)
 
 
 def one_pass(weights, out, meets, beats, cards, groups, running):
@@ -199,3 +199,39 @@ def one_pass(weights, out, meets, beats, cards, groups, running):
                 running[everything, p] += share
                 running[first, p] += share
                 running[second, p] += share
+
+
+def one_pass_of_two(weights, out, meets, beats, cards, groups, running):
+    """`one_pass` of one game, whose two columns are its players: the same sums in the same order.
+
+    Written out by hand, the sums over all hands stay in registers, and an inner loop of length two does not have to be set up for each
+    hand: twice as fast.
+    """
+    (meets0, meets1), (beats0, beats1) = meets, beats
+    running[:] = 0
+    total0 = total1 = 0.0
+    for hand in range(len(weights)):
+        share0, share1 = (meets0 - beats0) * weights[hand, 0], (meets1 - beats1) * weights[hand, 1]
+        total0, total1 = total0 + share0, total1 + share1
+        first, second = cards[hand, 0], cards[hand, 1]
+        running[first, 0] += share0
+        running[first, 1] += share1
+        running[second, 0] += share0
+        running[second, 1] += share1
+    for group in range(len(groups) - 1):
+        low, high = groups[group], groups[group + 1]
+        for moment in range(2):
+            for hand in range(low, high):
+                share0, share1 = beats0 * weights[hand, 0], beats1 * weights[hand, 1]
+                total0, total1 = total0 + share0, total1 + share1
+                first, second = cards[hand, 0], cards[hand, 1]
+                running[first, 0] += share0
+                running[first, 1] += share1
+                running[second, 0] += share0
+                running[second, 1] += share1
+            if moment == 1:
+                continue
+            for hand in range(low, high):
+                first, second = cards[hand, 0], cards[hand, 1]
+                out[hand, 0] = total0 - running[first, 0] - running[second, 0] + meets0 * weights[hand, 0]
+                out[hand, 1] = total1 - running[first, 1] - running[second, 1] + meets1 * weights[hand, 1]

@@ -49,6 +49,10 @@ class RiverLoop(StageLoop):
             shape = self.advantages.shape
             self.advantages(self.played[0][1].reshape(shape), self.feedback[0][1].reshape(shape))
 
+    def _cumulate(self):
+        """As for every game, but staying out has no gain to add."""
+        self.logits[0][1] += self.feedback[0][1]
+
     def _earn(self):
         if self.record:
             self.earned += self.played[0][1] * self.feedback[0][1]

@@ -73,28 +73,30 @@ def test_sums_of_any_hands(count, levels, seed, compiled):
     if not len(hands):
         return
     table = Showdown(hands, rng.integers(-levels, levels, len(hands)))
-    weights, meets, beats = rng.random((4, len(hands))), rng.standard_normal(4), rng.standard_normal(4)
+    columns = int(rng.choice([1, 2, 4]))  # two columns, of one game, have a pass of their own
+    weights, meets, beats = rng.random((columns, len(hands))), rng.standard_normal(columns), rng.standard_normal(columns)
     dense = table.pairs()
     for i, j in itertools.product(range(len(hands)), repeat=2):  # blockers, card by card
         assert dense[0][i, j] == (not set(hands[i].tolist()) & set(hands[j].tolist()))
     for fast, slow in zip(table.sums(weights), dense, strict=True):
         assert_allclose(fast, weights @ slow.T, rtol=0, atol=1e-12)
-    out, order = np.empty((len(hands), 4)), table.by_strength
+    out, order = np.empty((len(hands), columns)), table.by_strength
     ask = table.combine(meets, beats) if compiled else lambda *arrays: table._combined(meets, beats, *arrays)
     ask(np.ascontiguousarray(weights.T[order]), out)
     expected = meets * (dense[0] @ weights.T) + beats * (dense[1] @ weights.T)
     assert_allclose(out, expected[order], rtol=0, atol=1e-11)
 
 
-def test_compiled_and_plain_loops_agree_and_numba_is_optional(monkeypatch):
+@pytest.mark.parametrize(("columns", "written"), [(2, showdown.one_pass_of_two), (2, showdown.one_pass), (4, showdown.one_pass)])
+def test_compiled_and_plain_loops_agree_and_numba_is_optional(monkeypatch, columns, written):
     rng = np.random.default_rng(4)
     table = Showdown(deck(5), rng.integers(0, 3, 10))
-    weights, factors = rng.random((10, 2)), rng.standard_normal((2, 2))
-    out = [np.empty((10, 2)) for _ in range(3)]
+    weights, factors = rng.random((10, columns)), rng.standard_normal((2, columns))
+    out = [np.empty((10, columns)) for _ in range(3)]
     table.combine(*factors)(weights, out[0])
-    monkeypatch.setattr(showdown, "_compiled", lambda: showdown.one_pass)
+    monkeypatch.setattr(showdown, "_compiled", lambda columns: written)
     table.combine(*factors)(weights, out[1])
-    monkeypatch.setattr(showdown, "_compiled", lambda: None)
+    monkeypatch.setattr(showdown, "_compiled", lambda columns: None)
     table.combine(*factors)(weights, out[2])
     assert_allclose(out[1], out[0], rtol=0, atol=1e-13)
     assert_allclose(out[2], out[0], rtol=0, atol=1e-13)
