@@ -9,8 +9,8 @@ import numpy as np
 from marlpaper import evaluate, validation
 from marlpaper.games.tabular import MarkovGame
 
-ROUNDING = 1e-14
-"""A difference of potentials is known to this part of the largest possible value, no better."""
+STEP_ROUNDING = 4 * np.finfo(float).eps
+"""How well a step is known that is the difference of two policies, whose entries are at most 1."""
 
 
 def regret(run):
@@ -30,14 +30,9 @@ def regret(run):
 
 
 def rise(run, reference=None):
-    r"""$\Phi(\pi^T)-\Phi(\pi^0)$ at the game's start, or at the start distribution `reference`; at least rounding error."""
+    r"""$\Phi(\pi^T)-\Phi(\pi^0)$ at the game's start, or at the start distribution `reference`; at least 0."""
     game = restarted(run.game, reference)
-    return allowance(game) + np.maximum(evaluate.potential_difference(game, run.policy, run.initial), 0)
-
-
-def allowance(game):
-    """Rounding error of a difference of potentials."""
-    return ROUNDING * game.agents / (1 - game.discount)
+    return np.maximum(evaluate.potential_difference(game, run.policy, run.initial), 0)
 
 
 def restarted(game, reference=None):
@@ -120,15 +115,52 @@ def rises(game, trajectory):
     return evaluate.potential_difference(game, [p[1:] for p in trajectory], [p[:-1] for p in trajectory])
 
 
-def improvement(game, step_size, weighted, risen):
+def rise_rounding(run, reference=None):
+    r"""How well `rise` is known: $\frac{Te}{1-\gamma}\sum_{s,i,a}d_\rho(s)\,|\bar Q_i(s,a)-\bar Q_i(s,a^\ast)|$, the larger at start and end.
+
+    The rise itself is that of the policies as stored; but each of $T$ steps has moved every probability by up to $e$ beside the mark.
+    """
+    game = restarted(run.game, reference)
+    moments = [_spread(game, policy) for policy in (run.initial, run.policy)]
+    return run.parameters["iterations"] * STEP_ROUNDING * np.maximum(*moments) / (1 - game.discount)
+
+
+def _spread(game, policy):
+    spread = 0.0
+    for own, q in zip(game.check_policy(policy), evaluate.averaged_q(game, policy), strict=True):
+        most = np.eye(own.shape[-1])[own.argmax(-1)]
+        spread = spread + np.abs(q - (most * q).sum(-1, keepdims=True)).sum(-1)
+    return (evaluate.visitation(game, policy) * spread).sum(-1)
+
+
+def run_bound(run, kappa, reference=None):
+    """`regret_bound` with the rise of the run, and how well it is known: bound, rounding (...)."""
+    risen, error = rise(run, reference), rise_rounding(run, reference)
+    settings = run.game, run.parameters["step_size"], run.parameters["iterations"], kappa
+    bound, more, less = (regret_bound(*settings, increase) for increase in (risen, risen + error, risen - error))
+    return bound, np.maximum(more - bound, bound - less)
+
+
+def improvement(game, step_size, visits, lengths, risen):
     r"""Rise of the potential in units of $\frac1{\alpha(1-\gamma)}\sum_{s,i}d(s)x_i(s)^2$: at least 1 less the theorem's loss.
 
     Parameters
     ----------
-    weighted : array (T, ...)
-        $\sum_{s,i}d(s)x_i(s)^2$ of every step.
+    visits : array (T, ..., S)
+        $d(s)$.
+    lengths : array (T, ..., S)
+        $\sum_ix_i(s)^2$ of every step.
     risen : array (T, ...)
-        Rise of the potential, to which its rounding error is added.
+        Rise of the potential.
+
+    Returns
+    -------
+    quotient, rounding : arrays (T, ...)
+        A step $x$ is known up to $e$, so its square is known up to $2ex$.
     """
-    units = weighted / (step_size * (1 - game.discount))
-    return np.divide(risen + allowance(game), units, out=np.ones_like(risen), where=units > 0)
+    def unit(squares):
+        return (visits * squares).sum(-1) / (step_size * (1 - game.discount))
+
+    moved = np.broadcast_to(unit(lengths), risen.shape)
+    error = unit(2 * STEP_ROUNDING * np.sqrt(game.agents * lengths))
+    return tuple(np.divide(part, moved, out=np.full_like(risen, still), where=moved > 0) for part, still in ((risen, 1.0), (error, 0.0)))

@@ -24,7 +24,7 @@ def proposition_ladder(run):
     trajectory = [p[:-1] for p in run.trajectory]
     visited = [p[1:] for p in run.trajectory] if game.agents == 1 else trajectory  # one agent: the lemma weighs by where it goes next
     weighted = (evaluate.visitation(game, visited) * lengths).sum(-1)
-    risen = np.maximum(ascent.rises(game, run.trajectory), 0) + ascent.allowance(game)
+    risen = np.maximum(ascent.rises(game, run.trajectory), 0)
     loss = 0 if game.agents == 1 else step * ascent.smoothness(game, kappa)
     constant = ascent.leading_constant(game, step, kappa)
     largest = 2 * ascent.half_range(game) * game.agents / (1 - game.discount)

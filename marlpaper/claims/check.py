@@ -38,13 +38,16 @@ class Sides(NamedTuple):
         What is true anyway; a bound above it is vacuous.
     unmet : str
         The assumption of the claim that this instance does not meet ("" if it meets all): such a check decides nothing.
+    rounding : array, optional
+        How well the difference of the sides is known, where that is worse than the arithmetic of the comparison. Entries that
+        differ by less decide nothing.
     """
 
     measured: np.ndarray
     bound: np.ndarray
     trivial: np.ndarray | None = None
     unmet: str = ""
-
+    rounding: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -195,7 +198,7 @@ def check(id, *arguments, instance="", parameters=None, **keywords):
     claim = registry.find(id)
     if claim.function is None:
         raise ValueError(f"the claim {id!r} is not covered yet, expected one with a function.")
-    measured, bound, trivial, unmet = Sides(*claim.function(*arguments, **keywords))
+    measured, bound, trivial, unmet, rounding = Sides(*claim.function(*arguments, **keywords))
     measured, bound = np.broadcast_arrays(np.asarray(measured, float), np.asarray(bound, float))
     for name, side in (("measured", measured), ("bound", bound)):
         if np.isnan(side).any():
@@ -203,19 +206,34 @@ def check(id, *arguments, instance="", parameters=None, **keywords):
     if measured.size == 0:
         measured = bound = np.zeros(())
         unmet = unmet or "there is no entry to compare"
-    ratios = ratio(measured, bound)
-    worst = _first_largest(ratios)
+    close = np.zeros(measured.shape, bool) if rounding is None else too_close(measured, bound, rounding)
+    if close.all():
+        unmet = unmet or f"the sides {measured.flat[0]:.4g} and {bound.flat[0]:.4g} are too close to tell"
+    elif close.any():  # decided by the others
+        measured, bound, trivial = measured[~close], bound[~close], _without(close, trivial)
+    ratios, violated = ratio(measured, bound), exceeds(measured, bound)
+    # What is reported is an entry that fails, if there is one: of ratios that agree to six digits only some may.
+    worst = _first_largest(np.where(violated, ratios, -np.inf) if violated.any() else ratios)
     return Check(
         claim=id,
         instance=instance,
         measured=_without_noise(measured[worst]),
         bound=_without_noise(bound[worst]),
         ratio=float(ratios[worst]),
-        holds=not exceeds(measured, bound).any(),
+        holds=not violated.any(),
         vacuous=trivial is not None and bool(np.all(bound >= trivial)),
         unmet=unmet,
         parameters=dict(parameters or {}),
     )
+
+
+def _without(close, trivial):
+    return None if trivial is None else np.broadcast_to(trivial, close.shape)[~close]
+
+
+def too_close(measured, bound, rounding):
+    """Entries whose sides differ by no more than what is known of their difference, where that is coarser than the comparison itself."""
+    return (rounding > ROUNDING * np.abs(bound)) & (np.abs(measured - bound) <= rounding)
 
 
 def _first_largest(ratios):

@@ -101,9 +101,10 @@ def mpg_regret_repaired(run, reference=None):
     """
     game, step_size = run.game, run.parameters["step_size"]
     kappa = evaluate.mismatch(ascent.restarted(game, reference))
-    bound = ascent.regret_bound(game, step_size, run.parameters["iterations"], evaluate.mismatch(game, reference), ascent.rise(run, reference))
+    bound, rounding = ascent.run_bound(run, evaluate.mismatch(game, reference), reference)
     unmet = "" if game.agents == 1 else ascent.above(step_size, 1 / ascent.smoothness(game, kappa))
-    return Sides(ascent.regret(run), bound * ascent.leading_constant(game, step_size, kappa), unmet=unmet)
+    constant = ascent.leading_constant(game, step_size, kappa)
+    return Sides(ascent.regret(run), constant * bound, unmet=unmet, rounding=constant * rounding)
 
 
 @registry.claim(
@@ -132,10 +133,11 @@ def cooperative_regret_repaired(run):
     peaks = evaluate.peak_visitation(game)
     best = peaks / peaks.sum(-1, keepdims=True)
     share = ascent.cooperative_share(game, step_size)
-    bound = ascent.regret_bound(game, step_size, run.parameters["iterations"], peaks.sum(-1), ascent.rise(run, best))
+    bound, rounding = ascent.run_bound(run, peaks.sum(-1), best)
     constant = ascent.per_step(game, step_size) / np.sqrt(np.maximum(share, 1e-300))
     _common_reward(game)
-    return Sides(ascent.regret(run), constant * bound, unmet="" if np.all(share > 0) else "c is not positive")
+    unmet = "" if np.all(share > 0) else "c is not positive"
+    return Sides(ascent.regret(run), constant * bound, unmet=unmet, rounding=constant * rounding)
 
 
 @registry.claim(
@@ -149,8 +151,9 @@ def cooperative_improvement(run, reference=None):
     game, step_size = ascent.restarted(run.game, reference), run.parameters["step_size"]
     _common_reward(game)
     visits = evaluate.visitation(game, [p[1:] for p in run.trajectory])
-    weighted = (visits * ascent.step_lengths(run.trajectory)).sum(-1)
-    return Sides(ascent.cooperative_share(game, step_size), ascent.improvement(game, step_size, weighted, ascent.rises(game, run.trajectory)))
+    lengths, risen = ascent.step_lengths(run.trajectory), ascent.rises(game, run.trajectory)
+    bound, rounding = ascent.improvement(game, step_size, visits, lengths, risen)
+    return Sides(ascent.cooperative_share(game, step_size), bound, rounding=rounding)
 
 
 @registry.claim(
@@ -187,9 +190,9 @@ def projected_gradient_regret(run):
     game, step_size = run.game, run.parameters["step_size"]
     kappa, peak = evaluate.mismatch(game), game.initial.max(-1)
     constant = ascent.per_step(game, step_size * kappa * peak / (1 - game.discount)) * np.sqrt(2 * game.states * kappa)
-    bound = ascent.regret_bound(game, step_size, run.parameters["iterations"], kappa, ascent.rise(run))
+    bound, rounding = ascent.run_bound(run, kappa)
     cap = 1 / (2 * ascent.smoothness(game, kappa) * peak)
-    return Sides(ascent.regret(run), constant * bound, unmet=ascent.above(step_size, cap))
+    return Sides(ascent.regret(run), constant * bound, unmet=ascent.above(step_size, cap), rounding=constant * rounding)
 
 
 def cooperative_rate(game, kappa, iterations):

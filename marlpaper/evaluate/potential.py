@@ -2,7 +2,7 @@ r"""Is my game a potential game, what is its potential, and how far can its poli
 
 A Markov game is a potential game iff in every state and for every two agents the second differences of their values
 agree on every square of policies (Monderer and Shapley 1996); `potential_defect` tests it, and
-`potential_difference` is the potential that the proof builds, from values alone.
+`potential_difference` is the potential that the proof builds, from the agents' gains alone.
 """
 
 import functools
@@ -10,7 +10,7 @@ import functools
 import numpy as np
 
 from marlpaper import validation
-from marlpaper.evaluate.values import _best_discounted, _best_finite, _solve, expected, initial_value, state_values
+from marlpaper.evaluate.values import _best_discounted, _best_finite, _solve, averaged_q, expected, state_values, visitation
 
 
 def potential_defect(game, rng, draws=4, draw=None):
@@ -68,11 +68,15 @@ def _second_difference(game, first, second, i, j):
 
 
 def potential_difference(game, policy, reference):
-    r"""$\Phi(\pi)-\Phi(\pi^\circ)$ of a Markov potential game at its start, from values alone.
+    r"""$\Phi(\pi)-\Phi(\pi^\circ)$ of a Markov potential game at its start, from the agents' values.
 
     $\sum_i[V_i(\pi_{\le i},\pi^\circ_{>i})-V_i(\pi_{<i},\pi^\circ_{\ge i})]$: the agents change over to $\pi$ one after the other,
     and each gains what the potential gains. In a game that is not a potential game the number depends on the
     order of the agents and means nothing: ask `potential_defect` first.
+
+    Each gain is computed by the performance-difference lemma, $\frac1{1-\gamma}\sum_sd_\rho^{\rm after}(s)
+    \langle\pi_i-\pi_i^\circ,\bar Q_i^{\rm before}\rangle(s)$: of two policies that hardly differ, the difference of the values would be
+    rounding error.
 
     Parameters
     ----------
@@ -88,12 +92,19 @@ def potential_difference(game, policy, reference):
     for agent in range(game.agents):
         after = policy[: agent + 1] + reference[agent + 1 :]
         before = policy[:agent] + reference[agent:]
-        total = total + _value(game, after, agent) - _value(game, before, agent)
-    return total
+        gain = _gain(policy[agent], reference[agent], averaged_q(game, before)[agent])
+        total = total + (visitation(game, after) * gain).sum(-1 if game.horizon is None else (-2, -1))
+    return total if game.horizon is not None else total / (1 - game.discount)
 
 
-def _value(game, policy, agent):
-    return initial_value(game, state_values(game, policy))[..., agent]
+def _gain(policy, reference, q):
+    r"""$\langle\pi-\pi^\circ,\bar Q\rangle$ in every state (..., A) to (...).
+
+    Relative to the action that $\pi^\circ$ plays most: the changes add up to 0, and the change of a probability near 1 is the one that
+    rounding has touched.
+    """
+    most = np.eye(reference.shape[-1])[reference.argmax(-1)]
+    return ((policy - reference) * (q - (most * q).sum(-1, keepdims=True))).sum(-1)
 
 
 def potential_reward(game):

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from marlpaper import parallel, validation
 from marlpaper.claims import registry
-from marlpaper.claims.check import Check, Sides, exceeds, ratio
+from marlpaper.claims.check import Check, Sides, exceeds, ratio, too_close
 from marlpaper.falsifier.assignments import assigned
 from marlpaper.falsifier.instances import Case
 from marlpaper.falsifier.kinds import KINDS, sizes
@@ -190,12 +190,15 @@ def scores(claim, kind, settings, arrays):
 
 
 def _sides(claim, kind, settings, arrays):
-    """Both sides, broadcast; None if the assumptions are not met."""
+    """Both sides, broadcast, no number where they are too close to tell; None if the assumptions are not met."""
     with np.errstate(all="ignore"):
         sides = Sides(*registry.find(claim).function(*kind.build(settings, arrays)))
     if sides.unmet:
         return None
-    return np.broadcast_arrays(np.asarray(sides.measured, float), np.asarray(sides.bound, float))
+    measured, bound = np.broadcast_arrays(np.asarray(sides.measured, float), np.asarray(sides.bound, float))
+    if sides.rounding is not None:
+        measured = np.where(too_close(measured, bound, sides.rounding), np.nan, measured)
+    return measured, bound
 
 
 def _scores_of(sides, count):

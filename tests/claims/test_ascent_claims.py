@@ -90,6 +90,42 @@ def test_the_trap_breaks_proposition_1_by_its_exact_ratio(discount):
     assert claims.check("mao2023.prop1-repaired", run).holds
 
 
+@pytest.mark.parametrize(("discount", "accuracy"), [(0.99, 1e-4), (0.995, 1e-3), (0.999, 1e-2)])
+def test_the_trap_is_judged_alike_near_a_discount_of_one(discount, accuracy):
+    """The step is 1e-11 to 1e-15 of a probability, and the rise of the potential a tiny part of the values."""
+    game = games.two_state_trap(discount)
+    step_size = float(ascent.printed_cap(game, evaluate.mismatch(game)))
+    run = recorded(game, 1, step_size, [[[1, 0], [1, 0]]])
+    check, repaired = claims.check("mao2023.prop1", run), claims.check("mao2023.prop1-repaired", run)
+    assert not check.holds and not check.unmet
+    assert check.ratio == pytest.approx(np.sqrt((1 + discount) * (1 - discount * step_size / 2)), rel=accuracy)
+    assert repaired.holds or "too close to tell" in repaired.unmet
+
+
+def test_a_step_below_rounding_decides_nothing():
+    game = games.two_state_trap(0.9999)
+    run = recorded(game, 1, float(ascent.printed_cap(game, evaluate.mismatch(game))), [[[1, 0], [1, 0]]])
+    for id in ("mao2023.prop1", "mao2023.prop1-repaired"):
+        assert "too close to tell" in claims.check(id, run).unmet
+
+
+@pytest.mark.parametrize("discount", [0.9, 0.99, 0.999, 0.9999])
+@pytest.mark.parametrize("family", [games.common_reward, games.action_free])
+def test_improvement_is_not_lost_in_rounding(family, discount):
+    """Differences of potentials would be: at 0.999 half of these games would seem to violate the lemmas."""
+    rng = np.random.default_rng(7)
+    game = family(rng, 3, (2, 3), discount, (75,))
+    for part in (0.9, 0.1):
+        run = recorded(game, 10, part / ascent.smoothness(game, evaluate.mismatch(game)), game.random_policy(rng))
+        check = claims.check("mao2023.prop1-improvement", run)
+        # At 0.9999 the lemma's own step sizes may move no probability by more than rounding, which decides nothing.
+        assert discount == 0.9999 and "too close to tell" in check.unmet or check.holds and not check.unmet
+    if family is games.common_reward:
+        check = claims.check("ding2022.cooperative-improvement", recorded(game, 10, (1 - discount) / 12, game.random_policy(rng)))
+        assert check.holds and not check.unmet
+        assert check.ratio > 0.9  # one agent's steps are all but the whole rise: the lemma is judged where it is tight
+
+
 @pytest.mark.parametrize("discount", [0.0, 0.3])
 def test_the_bandit_breaks_proposition_1_too(discount):
     run = recorded(games.vertex_bandit(discount=discount), 1, (1 - discount) ** 4 / 16, [[[1, 0]]])

@@ -53,6 +53,23 @@ def test_a_check_can_fail(compare, mutate):
     assert compare(*mutate(measured, bound)).ratio > 1
 
 
+def test_the_reported_entry_is_one_that_fails(compare):
+    check = compare(np.array([1.0, 1.0]), np.array([1 + 1e-10, 1 - 5e-7]))
+    assert not check.holds and check.ratio > 1 and check.bound == 1 - 5e-7
+
+
+def test_entries_known_too_coarsely_decide_nothing(compare):
+    measured, bound = np.array([1.01, 3.0]), np.array([1.0, 4.0])
+    check = compare(measured, bound, None, "", np.array([0.1, 0.0]))
+    assert check.holds and not check.unmet and (check.measured, check.bound) == (3.0, 4.0)
+    check = compare(measured, bound, None, "", np.array([0.001, 0.0]))
+    assert not check.holds and not check.unmet and check.measured == 1.01
+    check = compare(measured, bound, None, "", np.array([0.1, 2.0]))
+    assert "too close to tell" in check.unmet
+    check = compare(measured, bound, np.array([9.0, 3.5]), "", np.array([0.1, 0.0]))
+    assert check.vacuous, "of the entries that decide"
+
+
 def test_sides_broadcast(compare):
     check = compare(np.array([[0.1], [0.6]]), np.array([1.0, 0.8]))
     assert (check.measured, check.bound) == (0.6, 0.8)

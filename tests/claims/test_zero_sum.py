@@ -196,6 +196,14 @@ def test_every_check_can_fail(random_run, id):
     assert not claims.check(id, MUTATIONS[id](random_run)).holds
 
 
+@pytest.mark.parametrize("horizon", [1, 2])
+def test_the_uniform_corollary_says_that_one_iteration_is_not_its_own(horizon):
+    game = games.random_game(np.random.default_rng(3), horizon, states=2, actions=(2, 2))
+    for step_size in (1 / (4 * horizon), 1 / (8 * horizon), 1 / 32):
+        run = learners.optimistic_mirror_descent(game, 1, step_size, order="repaired", record=True)
+        assert claims.check("mao2023.theorem1-repaired-uniform", run).unmet
+
+
 def test_lemma_11_fails_when_the_value_errors_are_hidden(random_run):
     mutated = flipped(changed(random_run, q=np.broadcast_to(quantities.equilibrium_critic(random_run.game)[:, None], random_run.stages.q.shape)))
     assert claims.check("mao2023.lemma11", random_run).holds and not claims.check("mao2023.lemma11", mutated).holds

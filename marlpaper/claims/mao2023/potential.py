@@ -24,8 +24,9 @@ def prop1(run):
     game, step_size = run.game, run.parameters["step_size"]
     kappa = evaluate.mismatch(game)
     ascent.half_range(game)  # refuses rewards outside [-1, 1]
-    bound = ascent.regret_bound(game, step_size, run.parameters["iterations"], kappa, ascent.rise(run))
-    return Sides(ascent.regret(run), bound, unmet=ascent.above(step_size, ascent.printed_cap(game, kappa)))
+    bound, rounding = ascent.run_bound(run, kappa)
+    unmet = ascent.above(step_size, ascent.printed_cap(game, kappa))
+    return Sides(ascent.regret(run), bound, unmet=unmet, rounding=rounding)
 
 
 @registry.claim(
@@ -40,9 +41,9 @@ def prop1_repaired(run):
     """The same with the constant that the proof gives; one agent needs no cap on the step size."""
     game, step_size = run.game, run.parameters["step_size"]
     kappa = evaluate.mismatch(game)
-    bound = ascent.regret_bound(game, step_size, run.parameters["iterations"], kappa, ascent.rise(run))
-    bound = bound * ascent.leading_constant(game, step_size, kappa)
-    return Sides(ascent.regret(run), bound, unmet=_smooth(game, step_size, kappa))
+    constant = ascent.leading_constant(game, step_size, kappa)
+    bound, rounding = ascent.run_bound(run, kappa)
+    return Sides(ascent.regret(run), constant * bound, unmet=_smooth(game, step_size, kappa), rounding=constant * rounding)
 
 
 @registry.claim(
@@ -58,9 +59,10 @@ def prop1_improvement(run):
     loss = step_size * ascent.smoothness(game, kappa)
     visits, moved = evaluate.visitation(game, run.trajectory), ascent.step_lengths(run.trajectory)
     risen = ascent.rises(game, run.trajectory)
-    bounds = [ascent.improvement(game, step_size, (part * moved).sum(-1), risen) for part in (visits[:-1], visits[1:])]
+    bounds = [ascent.improvement(game, step_size, part, moved, risen) for part in (visits[:-1], visits[1:])]
     kept = [np.broadcast_to(1 - factor * loss, risen.shape) for factor in (1, 13 / 6)]
-    return Sides(np.stack(kept), np.stack(bounds), unmet=_smooth(game, step_size, kappa))
+    bounds, rounding = (np.stack(part) for part in zip(*bounds, strict=True))
+    return Sides(np.stack(kept), bounds, unmet=_smooth(game, step_size, kappa), rounding=rounding)
 
 
 @registry.claim("mao2023.theorem3", "Theorem 3", rf"${SEQUENCE}{PRINTED}$, $\Phi_{{\max}}\ge|\Phi(\pi;G^k)|$")

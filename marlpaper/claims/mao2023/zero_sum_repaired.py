@@ -219,6 +219,9 @@ def theorem1_repaired_uniform(run):
     steps = 1 / (run.parameters["step_size"] * run.game.horizon)
     constant = known.get(round(steps)) if abs(steps - round(steps)) < 1e-9 else None
     problem = _assumptions(run) or not_uniform(run) or ("the initial values are not 0" if run.stages.q[..., 0, :, :, :, :].any() else "")
+    if run.parameters["iterations"] < 2:
+        problem = problem or "T is 1, not 2 or more"
     if constant is None:
         problem = problem or "the step size is neither 1/(4H) nor 1/(8H)"
-    return Sides(gap(run), uniform_bound(run, constant or np.inf, 4), quantities.trivial_gap(run.game), problem)
+    bound = np.inf if problem else uniform_bound(run, constant, 4)
+    return Sides(gap(run), bound, quantities.trivial_gap(run.game), problem)
