@@ -3,16 +3,17 @@ r"""Ground truth by other means: exact equilibria by linear programming.
 Independent of the learners on purpose. A zero-sum Markov game of finite horizon is solved by backward induction;
 each stage is a matrix game, and a matrix game is a linear programme:
 maximise $v$ subject to $\sum_ax_aQ_{ab}\ge v$ for every column $b$, $x\in\Delta(A)$. Its dual variables are the
-min-player's policy. All stages of a step (games × states) go to SciPy's HiGHS as one block-diagonal programme.
+min-player's policy. Every matrix is first mapped affinely to $[0,1]$: neither units nor a shift change an equilibrium, and
+the solvers' tolerances are absolute. All stages of a step (games × states) go to SciPy's HiGHS as one block-diagonal programme.
 """
 
 import numpy as np
-from scipy import optimize, sparse
 
 from marlpaper import validation
 
 CHUNK = 256
 SADDLE_TOLERANCE = 1e-12
+r"""Of a matrix in units of its own spread (largest entry - smallest entry): a smaller $\min\max-\max\min$ is a pure saddle."""
 
 
 def solve_zero_sum(game):
@@ -101,37 +102,51 @@ def matrix_games(payoffs):
     if payoffs.shape[-2:] == (2, 2):
         return two_by_two(payoffs)
     batch, (rows, columns) = payoffs.shape[:-2], payoffs.shape[-2:]
-    flat = payoffs.reshape(-1, rows, columns)
+    unit, lowest, spread = _to_unit(payoffs)
+    flat = unit.reshape(-1, rows, columns)
     solved = [_linear_programme(flat[k : k + CHUNK]) for k in range(0, len(flat), CHUNK)]
     x, y = (np.concatenate(part) for part in zip(*solved, strict=True))
     values = np.einsum("na,nab,nb->n", x, flat, y)
-    return x.reshape(*batch, rows), y.reshape(*batch, columns), values.reshape(batch)
+    return x.reshape(*batch, rows), y.reshape(*batch, columns), lowest + spread * values.reshape(batch)
 
 
 def two_by_two(payoffs):
     r"""Equilibria of 2×2 zero-sum games in closed form.
 
-    A pure saddle ($\max\min=\min\max$, with a tolerance: degenerate games otherwise get a wrong value by rounding)
+    A pure saddle ($\max\min=\min\max$, up to SADDLE_TOLERANCE: degenerate games otherwise get a wrong value by rounding)
     is played where there is one; else both mix so as to make the other indifferent.
 
     Parameters and results as in `matrix_games`.
     """
+    payoffs, lowest, scale = _to_unit(payoffs)
     lower = payoffs.min(-1)
     upper = payoffs.max(-2)
     row, column = lower.argmax(-1), upper.argmin(-1)
-    scale = 1 + np.abs(payoffs).max((-2, -1))
-    pure = (upper.min(-1) - lower.max(-1)) <= SADDLE_TOLERANCE * scale
+    pure = (upper.min(-1) - lower.max(-1)) <= SADDLE_TOLERANCE
     a, b, c, d = (payoffs[..., i, j] for i in (0, 1) for j in (0, 1))
     spread = np.where(pure, 1.0, (a - b) + (d - c))
     x, y = (d - c) / spread, (d - b) / spread
     eye = np.eye(2)
     rows = np.where(pure[..., None], eye[row], np.stack([x, 1 - x], -1))
     columns = np.where(pure[..., None], eye[column], np.stack([y, 1 - y], -1))
-    return rows, columns, np.einsum("...a,...ab,...b->...", rows, payoffs, columns)
+    return rows, columns, lowest + scale * np.einsum("...a,...ab,...b->...", rows, payoffs, columns)
+
+
+def _to_unit(payoffs):
+    """Matrices (..., A, B) mapped to [0, 1], with the smallest entry and the spread (..., ) that map values back.
+
+    A constant matrix becomes 0.
+    """
+    lowest, highest = payoffs.min((-2, -1)), payoffs.max((-2, -1))
+    spread = highest - lowest
+    divisor = np.where(spread > 0, spread, 1.0)[..., None, None]
+    return (payoffs - lowest[..., None, None]) / divisor, lowest, spread
 
 
 def _linear_programme(payoffs):
     """Policies of n matrix games (n, A, B) by one block-diagonal programme in (x_1, v_1, ..., x_n, v_n)."""
+    from scipy import optimize, sparse  # here: half a second that 2x2 games, `marlpaper check` for one, do without
+
     count, rows, columns = payoffs.shape
     cost = np.tile(np.r_[np.zeros(rows), -1.0], count)
     blocks = np.concatenate([-np.swapaxes(payoffs, 1, 2), np.ones((count, columns, 1))], axis=2)
@@ -204,14 +219,18 @@ def cce_extremes(payoffs, objective):
     TypeError, ValueError
         If a shape does not fit.
     """
-    deviations = cce_polytope(payoffs)
+    from scipy import optimize
+
+    payoffs = validation.array("payoffs", payoffs)
+    cce_polytope(payoffs)  # names what does not fit
+    deviations = cce_polytope([_to_unit(own.reshape(1, -1))[0].reshape(own.shape) for own in payoffs])
     objective = validation.array("objective", objective)
     if objective.shape != np.shape(payoffs)[1:]:
         raise ValueError(f"objective has shape {objective.shape}, expected {np.shape(payoffs)[1:]}, one number for each joint action.")
     found = []
     for sign in (1, -1):
         result = optimize.linprog(
-            sign * objective.ravel(),
+            sign * _to_unit(objective.reshape(1, -1))[0].ravel(),
             A_ub=deviations,
             b_ub=np.zeros(len(deviations)),
             A_eq=np.ones((1, objective.size)),

@@ -60,6 +60,50 @@ def test_linear_programme(rng, rows, columns, degenerate):
     assert_saddle(payoffs, 1e-8)
 
 
+UNITS = st.integers(-12, 12).map(lambda exponent: 10.0**exponent)
+
+
+@settings(max_examples=40)
+@given(strategies.generators(), st.sampled_from([(2, 2), (3, 2), (4, 4)]), UNITS, st.floats(-2, 2), st.booleans())
+def test_neither_units_nor_a_shift_change_an_equilibrium(rng, shape, unit, shift, degenerate):
+    payoffs = rng.integers(-1, 2, shape).astype(float) if degenerate else rng.normal(size=shape)
+    spread = np.ptp(payoffs)
+    moved = unit * (payoffs + shift * spread)
+    assert_saddle_to_scale(moved)
+    value = equilibrium.matrix_games(payoffs)[2]
+    assert_allclose(equilibrium.matrix_games(moved)[2], unit * (value + shift * spread), rtol=0, atol=1e-9 * unit * max(spread, 1e-3))
+
+
+def assert_saddle_to_scale(payoffs, tolerance=1e-9):
+    """As `assert_saddle`, relative to the spread of one matrix."""
+    x, y, value = equilibrium.matrix_games(payoffs)
+    scale = tolerance * np.ptp(payoffs) + 1e-14 * np.abs(payoffs).max()
+    assert min(x.min(), y.min()) >= 0
+    assert_allclose([x.sum(), y.sum()], 1, rtol=1e-12)
+    assert (payoffs @ y).max() - scale <= value <= (x @ payoffs).min() + scale
+
+
+@pytest.mark.parametrize("spread", [1e-6, 1e-9])
+def test_large_games_that_are_nearly_tied(spread):
+    """As they are, the solver gives up on some of these or answers wrongly: its tolerances are absolute."""
+    rng = np.random.default_rng(0)
+    for _ in range(3):
+        assert_saddle_to_scale(0.5 + spread * rng.random((200, 200)))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (2, 2), (3, 2)])
+def test_a_constant_matrix_has_its_entry_as_value(shape):
+    assert_saddle_to_scale(np.full(shape, 0.3))
+    assert equilibrium.matrix_games(np.full(shape, 0.3))[2] == 0.3
+
+
+@pytest.mark.parametrize("unit", [1e-13, 1e-9, 1e9])
+def test_a_small_mixed_game_is_no_pure_saddle(unit):
+    x, y, value = equilibrium.matrix_games(unit * np.array([[3.0, -1], [-2, 4]]))
+    assert_allclose([x, y], [[0.6, 0.4], [0.5, 0.5]])
+    assert value == pytest.approx(unit, rel=1e-12, abs=0)
+
+
 def test_more_games_than_one_programme_takes():
     payoffs = np.random.default_rng(0).normal(size=(equilibrium.CHUNK + 3, 3, 2))
     assert_saddle(payoffs, 1e-8)
@@ -180,6 +224,15 @@ def test_welfare_range():
     mixed = np.full((2, 2), 0.25)
     assert (constraints @ mixed.ravel()).max() < 1e-12, "half and half is the mixed equilibrium"
     assert values[0] <= (mixed * CHICKEN.sum(0)).sum() <= values[1]
+
+
+@pytest.mark.parametrize("unit", [1e-12, 1e12])
+def test_units_change_no_correlated_equilibrium(unit):
+    payoffs = CHICKEN * np.array([unit, 1])[:, None, None]
+    values, found = equilibrium.cce_extremes(payoffs, unit * CHICKEN.sum(0))
+    expected, joints = equilibrium.cce_extremes(CHICKEN, CHICKEN.sum(0))
+    assert_allclose(values, unit * expected, rtol=1e-9)
+    assert_allclose(found, joints, atol=1e-9)
 
 
 def test_learned_play_lies_in_the_polytope_up_to_its_regret():
