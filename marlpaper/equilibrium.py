@@ -12,17 +12,21 @@ import numpy as np
 from marlpaper import validation
 
 CHUNK = 256
+RESIDUAL = 1e-10
+"""What both players together may gain by deviating from an answer of quantecon, in units of the spread."""
 SADDLE_TOLERANCE = 1e-12
 r"""Of a matrix in units of its own spread (largest entry - smallest entry): a smaller $\min\max-\max\min$ is a pure saddle."""
 
 
-def solve_zero_sum(game):
+def solve_zero_sum(game, solver="highs"):
     """Exact Nash equilibrium of finite-horizon zero-sum Markov games.
 
     Parameters
     ----------
     game : MarkovGame
         Zero-sum, finite horizon; any batch axes.
+    solver : str
+        As in `matrix_games`.
 
     Returns
     -------
@@ -42,7 +46,7 @@ def solve_zero_sum(game):
     steps = []
     for h in reversed(range(game.horizon)):
         q = reward[..., h, :, :, :] + np.einsum("...sabt,...t->...sab", game.transitions[..., h, :, :, :, :], following)
-        steps.append(matrix_games(q))
+        steps.append(matrix_games(q, solver))
         following = steps[-1][2]
     rows, columns, values = zip(*steps[::-1], strict=True)
     return (np.stack(rows, -3), np.stack(columns, -3)), np.stack(values, -2)
@@ -77,13 +81,16 @@ def of_stages(game, stages):
     return tuple(np.stack(part, -4) for part in zip(*starts, strict=True))
 
 
-def matrix_games(payoffs):
+def matrix_games(payoffs, solver="highs"):
     r"""Equilibria of zero-sum matrix games: closed form for 2×2, linear programming otherwise.
 
     Parameters
     ----------
     payoffs : array (..., A, B)
         To the row player, who maximises.
+    solver : str
+        ``"highs"``, or ``"quantecon"`` for the compiled simplex of that package: some 40 times faster at A=B=10, once it is
+        imported and compiled, which takes seconds. Where a game has several equilibria the two may choose differently.
 
     Returns
     -------
@@ -94,8 +101,12 @@ def matrix_games(payoffs):
     Raises
     ------
     TypeError, ValueError
-        If `payoffs` has fewer than two axes or an entry that is not a finite number.
+        If `payoffs` has fewer than two axes or an entry that is not a finite number, or `solver` is none of the two.
+    ImportError
+        If `solver` is ``"quantecon"`` and that is not installed.
     """
+    if solver not in ("highs", "quantecon"):
+        raise ValueError(f"solver is {solver!r}, expected 'highs' or 'quantecon'.")
     payoffs = validation.array("payoffs", payoffs)
     if payoffs.ndim < 2:
         raise ValueError(f"payoffs has shape {payoffs.shape}, expected (..., A, B).")
@@ -104,7 +115,8 @@ def matrix_games(payoffs):
     batch, (rows, columns) = payoffs.shape[:-2], payoffs.shape[-2:]
     unit, lowest, spread = _to_unit(payoffs)
     flat = unit.reshape(-1, rows, columns)
-    solved = [_linear_programme(flat[k : k + CHUNK]) for k in range(0, len(flat), CHUNK)]
+    solve = _compiled_simplex if solver == "quantecon" else _linear_programme
+    solved = [solve(flat[k : k + CHUNK]) for k in range(0, len(flat), CHUNK)]
     x, y = (np.concatenate(part) for part in zip(*solved, strict=True))
     values = np.einsum("na,nab,nb->n", x, flat, y)
     return x.reshape(*batch, rows), y.reshape(*batch, columns), lowest + spread * values.reshape(batch)
@@ -141,6 +153,19 @@ def _to_unit(payoffs):
     spread = highest - lowest
     divisor = np.where(spread > 0, spread, 1.0)[..., None, None]
     return (payoffs - lowest[..., None, None]) / divisor, lowest, spread
+
+
+def _compiled_simplex(payoffs):
+    """Policies of n matrix games (n, A, B) in [0, 1] by quantecon; those that miss the saddle are solved again by HiGHS."""
+    from quantecon.optimize import minmax
+
+    _, x, y = (np.array(part) for part in zip(*map(minmax, payoffs), strict=True))
+    best, worst = np.einsum("nab,nb->na", payoffs, y).max(-1), np.einsum("na,nab->nb", x, payoffs).min(-1)
+    proper = (x.min(-1) >= 0) & (y.min(-1) >= 0) & np.isclose(x.sum(-1), 1) & np.isclose(y.sum(-1), 1)
+    missed = ~(proper & (best - worst <= RESIDUAL))
+    if missed.any():
+        x[missed], y[missed] = _linear_programme(payoffs[missed])
+    return x / x.sum(-1, keepdims=True), y / y.sum(-1, keepdims=True)
 
 
 def _linear_programme(payoffs):

@@ -1,5 +1,8 @@
 """Exact equilibria: no pure deviation gains, the closed form agrees with the linear programme, and known values."""
 
+import sys
+import types
+
 import numpy as np
 import pytest
 import strategies
@@ -89,6 +92,35 @@ def test_large_games_that_are_nearly_tied(spread):
     rng = np.random.default_rng(0)
     for _ in range(3):
         assert_saddle_to_scale(0.5 + spread * rng.random((200, 200)))
+
+
+def test_compiled_simplex_agrees_and_what_it_misses_is_solved_again(monkeypatch):
+    """A stand-in solves pennies as it should and nothing else, so the test needs no package and has no time to compile."""
+    asked = []
+
+    def minmax(matrix):
+        asked.append(matrix)
+        return 0.0, np.full(3, 1 / 3), np.full(3, 1 / 3)
+
+    monkeypatch.setitem(sys.modules, "quantecon", types.ModuleType("quantecon"))
+    monkeypatch.setitem(sys.modules, "quantecon.optimize", types.SimpleNamespace(minmax=minmax))
+    drawn = np.random.default_rng(5).normal(size=(3, 3))
+    payoffs = np.stack([[[0, -1, 1], [1, 0, -1], [-1, 1, 0]], drawn])
+    for found, expected in zip(equilibrium.matrix_games(payoffs, "quantecon"), equilibrium.matrix_games(payoffs), strict=True):
+        assert_allclose(found, expected, atol=1e-9)
+    assert len(asked) == 2 and np.ptp(asked[1]) == 1
+
+
+def test_quantecon_where_it_is_installed():
+    pytest.importorskip("quantecon")
+    payoffs = 1e-9 * np.random.default_rng(6).normal(size=(20, 5, 4))
+    for found, expected in zip(equilibrium.matrix_games(payoffs, "quantecon"), equilibrium.matrix_games(payoffs), strict=True):
+        assert_allclose(found, expected, rtol=1e-6, atol=1e-9 * np.abs(expected).max())
+
+
+def test_unknown_solver():
+    with pytest.raises(ValueError, match=r"^solver is 'simplex', expected 'highs' or 'quantecon'\.$"):
+        equilibrium.matrix_games(np.eye(3), "simplex")
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (2, 2), (3, 2)])
