@@ -14,10 +14,7 @@ import pathlib
 import re
 import tempfile
 
-import matplotlib as mpl
-import numpy as np
-import pandas as pd
-
+# NumPy, pandas and Matplotlib are imported where they are used: `marlpaper claims` only reads JSON.
 from marlpaper.comparison import compare
 
 __all__ = ["DIGITS", "Notebook", "compare", "read", "root", "write_bytes", "write_text"]
@@ -54,6 +51,8 @@ class Notebook:
     """
 
     def __init__(self, name):
+        import pandas as pd
+
         self.name = _checked_name("name", name)
         self.folder = root() / name
         pd.set_option("display.float_format", "{:.4g}".format)
@@ -79,6 +78,8 @@ class Notebook:
         ValueError
             If `curves` lacks a column or has no row.
         """
+        import matplotlib as mpl
+
         _checked_name("name", name)
         curves = _tidy(name, curves)
         # A fixed salt and no date make the SVG a function of the figure alone.
@@ -102,6 +103,8 @@ class Notebook:
         pandas.DataFrame
             One row per check, without the parameters.
         """
+        import pandas as pd
+
         found = [dataclasses.asdict(check) for check in checks]
         records = [{field: check[field] for field in CHECK_FIELDS} | check for check in found]
         write_text(self.folder / "checks.json", to_json(records))
@@ -177,6 +180,8 @@ def _tidy(name, curves):
 
 def _plain(value):
     """Turn NumPy values, dataclasses and containers into what JSON knows."""
+    import numpy as np
+
     if dataclasses.is_dataclass(value):
         value = dataclasses.asdict(value)
     if isinstance(value, np.generic | np.ndarray):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import subprocess
 import sys
 import types
@@ -115,3 +116,20 @@ def test_a_reader_that_stops_early_is_no_error(results_folder):
     process.stdout.close()
     _, complaints = process.communicate(timeout=60)
     assert (process.returncode, complaints) == (0, b"")
+
+
+@pytest.mark.parametrize(
+    ("words", "without"),
+    [
+        (["--help"], {"numpy", "scipy", "pandas", "matplotlib", "tqdm"}),
+        (["claims"], {"numpy", "scipy", "pandas", "matplotlib", "tqdm"}),
+        (["check", "mao2023.lemma9"], {"pandas", "matplotlib", "tqdm", "numba"}),
+    ],
+)
+def test_a_command_loads_only_what_it_uses(words, without):
+    """Waiting for the command line is waiting for imports: the modules loaded, not the seconds, are what can be tested."""
+    code = "import sys\nfrom marlpaper import cli\ntry:\n    cli.main(sys.argv[1:])\nfinally:\n    print(*sys.modules, file=sys.stderr)"
+    environment = {name: value for name, value in os.environ.items() if name != "MARLPAPER_RESULTS"}  # the committed ledger
+    process = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=False, env=environment)
+    assert "marlpaper.cli" in process.stderr.split() and process.stdout
+    assert not without & set(process.stderr.split())

@@ -1,5 +1,8 @@
 """Exact equilibria: no pure deviation gains, the closed form agrees with the linear programme, and known values."""
 
+import sys
+import types
+
 import numpy as np
 import pytest
 import strategies
@@ -58,6 +61,79 @@ def test_closed_form_on_random_matrices(rng, scale):
 def test_linear_programme(rng, rows, columns, degenerate):
     payoffs = rng.integers(-1, 2, (4, rows, columns)).astype(float) if degenerate else rng.normal(size=(4, rows, columns))
     assert_saddle(payoffs, 1e-8)
+
+
+UNITS = st.integers(-12, 12).map(lambda exponent: 10.0**exponent)
+
+
+@settings(max_examples=40)
+@given(strategies.generators(), st.sampled_from([(2, 2), (3, 2), (4, 4)]), UNITS, st.floats(-2, 2), st.booleans())
+def test_neither_units_nor_a_shift_change_an_equilibrium(rng, shape, unit, shift, degenerate):
+    payoffs = rng.integers(-1, 2, shape).astype(float) if degenerate else rng.normal(size=shape)
+    spread = np.ptp(payoffs)
+    moved = unit * (payoffs + shift * spread)
+    assert_saddle_to_scale(moved)
+    value = equilibrium.matrix_games(payoffs)[2]
+    assert_allclose(equilibrium.matrix_games(moved)[2], unit * (value + shift * spread), rtol=0, atol=1e-9 * unit * max(spread, 1e-3))
+
+
+def assert_saddle_to_scale(payoffs, tolerance=1e-9):
+    """As `assert_saddle`, relative to the spread of one matrix."""
+    x, y, value = equilibrium.matrix_games(payoffs)
+    scale = tolerance * np.ptp(payoffs) + 1e-14 * np.abs(payoffs).max()
+    assert min(x.min(), y.min()) >= 0
+    assert_allclose([x.sum(), y.sum()], 1, rtol=1e-12)
+    assert (payoffs @ y).max() - scale <= value <= (x @ payoffs).min() + scale
+
+
+@pytest.mark.parametrize("spread", [1e-6, 1e-9])
+def test_large_games_that_are_nearly_tied(spread):
+    """As they are, the solver gives up on some of these or answers wrongly: its tolerances are absolute."""
+    rng = np.random.default_rng(0)
+    for _ in range(3):
+        assert_saddle_to_scale(0.5 + spread * rng.random((200, 200)))
+
+
+def test_compiled_simplex_agrees_and_what_it_misses_is_solved_again(monkeypatch):
+    """A stand-in solves pennies as it should and nothing else, so the test needs no package and has no time to compile."""
+    asked = []
+
+    def minmax(matrix):
+        asked.append(matrix)
+        return 0.0, np.full(3, 1 / 3), np.full(3, 1 / 3)
+
+    monkeypatch.setitem(sys.modules, "quantecon", types.ModuleType("quantecon"))
+    monkeypatch.setitem(sys.modules, "quantecon.optimize", types.SimpleNamespace(minmax=minmax))
+    drawn = np.random.default_rng(5).normal(size=(3, 3))
+    payoffs = np.stack([[[0, -1, 1], [1, 0, -1], [-1, 1, 0]], drawn])
+    for found, expected in zip(equilibrium.matrix_games(payoffs, "quantecon"), equilibrium.matrix_games(payoffs), strict=True):
+        assert_allclose(found, expected, atol=1e-9)
+    assert len(asked) == 2 and np.ptp(asked[1]) == 1
+
+
+def test_quantecon_where_it_is_installed():
+    pytest.importorskip("quantecon")
+    payoffs = 1e-9 * np.random.default_rng(6).normal(size=(20, 5, 4))
+    for found, expected in zip(equilibrium.matrix_games(payoffs, "quantecon"), equilibrium.matrix_games(payoffs), strict=True):
+        assert_allclose(found, expected, rtol=1e-6, atol=1e-9 * np.abs(expected).max())
+
+
+def test_unknown_solver():
+    with pytest.raises(ValueError, match=r"^solver is 'simplex', expected 'highs' or 'quantecon'\.$"):
+        equilibrium.matrix_games(np.eye(3), "simplex")
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (2, 2), (3, 2)])
+def test_a_constant_matrix_has_its_entry_as_value(shape):
+    assert_saddle_to_scale(np.full(shape, 0.3))
+    assert equilibrium.matrix_games(np.full(shape, 0.3))[2] == 0.3
+
+
+@pytest.mark.parametrize("unit", [1e-13, 1e-9, 1e9])
+def test_a_small_mixed_game_is_no_pure_saddle(unit):
+    x, y, value = equilibrium.matrix_games(unit * np.array([[3.0, -1], [-2, 4]]))
+    assert_allclose([x, y], [[0.6, 0.4], [0.5, 0.5]])
+    assert value == pytest.approx(unit, rel=1e-12, abs=0)
 
 
 def test_more_games_than_one_programme_takes():
@@ -180,6 +256,15 @@ def test_welfare_range():
     mixed = np.full((2, 2), 0.25)
     assert (constraints @ mixed.ravel()).max() < 1e-12, "half and half is the mixed equilibrium"
     assert values[0] <= (mixed * CHICKEN.sum(0)).sum() <= values[1]
+
+
+@pytest.mark.parametrize("unit", [1e-12, 1e12])
+def test_units_change_no_correlated_equilibrium(unit):
+    payoffs = CHICKEN * np.array([unit, 1])[:, None, None]
+    values, found = equilibrium.cce_extremes(payoffs, unit * CHICKEN.sum(0))
+    expected, joints = equilibrium.cce_extremes(CHICKEN, CHICKEN.sum(0))
+    assert_allclose(values, unit * expected, rtol=1e-9)
+    assert_allclose(found, joints, atol=1e-9)
 
 
 def test_learned_play_lies_in_the_polytope_up_to_its_regret():

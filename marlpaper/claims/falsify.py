@@ -9,7 +9,6 @@ import json
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from scipy import optimize
 
 from marlpaper import results, validation
 from marlpaper.claims.check import check
@@ -116,6 +115,8 @@ def worst_case(claim, family, settings, rng, starts=50, climbs=2, evaluations=20
     vectors = rng.standard_normal((starts, size)) * rng.choice([0.5, 1.5, 4.0], (starts, 1))
     best = sorted(vectors, key=loss)[: validation.whole("climbs", climbs, 0)]
     options = {"maxfun": evaluations}
+    from scipy import optimize
+
     climbed = [optimize.minimize(loss, vector, method="L-BFGS-B", bounds=[(-30, 30)] * size, options=options).x for vector in best]
     final = min((np.round(vector, DIGITS) for vector in [*vectors, *climbed]), key=loss)
     return Instance(claim, family, settings, tuple(final.tolist()))

@@ -1,7 +1,6 @@
 """Many checks at a glance: several claims on several runs, and the tightest instance of each."""
 
 import numpy as np
-import pandas as pd
 
 from marlpaper.claims.check import check
 
@@ -41,6 +40,8 @@ def ratios(checks, kinds):
     DataFrame
     """
     kind = {item.instance: next((name for name, word in kinds.items() if word in item.instance), None) for item in checks}
+    import pandas as pd  # here: `marlpaper check` does without
+
     rows = pd.DataFrame([(item.claim, kind[item.instance], item.ratio) for item in checks], columns=["claim", "kind", "ratio"])
     table = rows.pivot_table(index="claim", columns="kind", values="ratio", aggfunc="max", sort=False)
     return table.reindex(columns=list(kinds)).map(_in_words).rename_axis(columns=None)

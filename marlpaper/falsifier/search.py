@@ -9,7 +9,6 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
-from tqdm import tqdm
 
 from marlpaper import parallel, validation
 from marlpaper.claims import registry
@@ -106,6 +105,8 @@ def search(claim, trials=10_000, seed=0, budget=None, jobs=1, scheduler=None, **
 def _collect(claim, found, total, origin):
     """The best of all chunks, in their order; counts added up."""
     best, games, violations, undecided = None, 0, 0, 0
+    from tqdm import tqdm
+
     with tqdm(total=total, unit="game", unit_scale=True, disable=None) as bar:
         for chunk in found:
             if best is None or chunk.score > best.score:

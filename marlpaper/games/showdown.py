@@ -12,7 +12,6 @@ matrix. `Showdown.combine` is for learners, who ask thousands of times: one comp
 import functools
 
 import numpy as np
-from scipy import sparse
 
 from marlpaper import validation
 
@@ -137,6 +136,8 @@ class Showdown:
         columns = np.stack([place for places in self._places for place in places], 1)
         values = np.broadcast_to([float(sign * factor) for sign in SIGNS for factor in factors], columns.shape)
         rows = np.repeat(np.arange(len(self)), columns.shape[1])
+        from scipy import sparse  # here: games without cards do without
+
         return sparse.csr_array((values.ravel(), (rows, columns.ravel())), shape=(len(self), 1 + 3 * len(self)))
 
 
