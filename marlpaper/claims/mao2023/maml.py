@@ -12,6 +12,9 @@ from marlpaper.claims import smoothness
 from marlpaper.claims.check import Sides, registry
 from marlpaper.evaluate import softmax
 
+OBJECTIVE_ROUNDING = 64 * np.finfo(float).eps
+"""How well a difference of two values is known, in units of the largest value."""
+
 
 @registry.claim(
     "mao2023.lemma3",
@@ -177,9 +180,10 @@ def _printed_smoothness(run):
 def _ascent(run, constant, printed=False):
     smoothness.check_rewards(run.games)
     total = np.cumsum(run.gradient_norms[:-1] ** 2, axis=0)
-    # A rise is known to the rounding of F_T, no better.
-    rise = run.objectives[1:] - run.objectives[0] + 1e-14 / (1 - run.games.discount)
-    return Sides(total, 2 * constant * rise, unmet=_other_outer(run, constant, printed))
+    rise = run.objectives[1:] - run.objectives[0]
+    # A rise is known to the rounding of F_T, a value of rewards in [-1, 1], no better.
+    known = OBJECTIVE_ROUNDING / (1 - run.games.discount)
+    return Sides(total, 2 * constant * rise, unmet=_other_outer(run, constant, printed), rounding=2 * constant * known)
 
 
 def _counts(run):
