@@ -62,7 +62,7 @@ test-package: set-up-test
 test-notebooks: set-up-test
 	@MARLPAPER_RESULTS="$$(mktemp -d)"; export MARLPAPER_RESULTS; status=0; \
 	$(RUN) -m pytest -p tests.notebook_runs --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg \
-		-n 2 --dist loadfile --no-loadscope-reorder -W default $(if $(EXECUTED),--executed $(EXECUTED)) $(NOTEBOOKS) || status=1; \
+		-W default $(if $(EXECUTED),-n 0 --executed $(EXECUTED),-n 2 --dist loadfile --no-loadscope-reorder) $(NOTEBOOKS) || status=1; \
 	rm -r "$$MARLPAPER_RESULTS"; exit $$status
 
 # The tests that need no browser, no pipeline run and no cluster.

@@ -48,7 +48,7 @@ def ratios(checks, kinds):
 
 
 def tightest(table):
-    """The row with the largest ratio of every claim; ties up to rounding go to the first.
+    """The row with the largest ratio of every claim; ties in the four digits that are printed go to the first.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def tightest(table):
     DataFrame
         Indexed by claim: instance, measured, bound, ratio, holds.
     """
-    ranked = table.sort_values("ratio", key=lambda ratio: ratio.round(6), ascending=False, kind="stable")
+    ranked = table.sort_values("ratio", key=lambda ratio: ratio.map("{:.4g}".format).astype(float), ascending=False, kind="stable")
     return ranked.groupby("claim").first()[["instance", "measured", "bound", "ratio", "holds"]]
 
 
