@@ -60,6 +60,13 @@ class Advantages:
     game : RiverGame
     scale : float
         Factor of the result, a learner's step size.
+
+    Attributes
+    ----------
+    reach, weight, constant : array (n, 2, games)
+        $q_j$ of the other player, $w_i$, and the part that does not depend on what is played, the last two times `scale`.
+    compiled : tuple or None
+        `Showdown.compiled` of the sum over the other player's hands.
     """
 
     def __init__(self, game, scale=1.0):
@@ -68,11 +75,12 @@ class Advantages:
         weight = scale * _weights(game)
         met, beaten = game.showdown.sums(game.reach[..., ::-1, :])
         own, both = (np.moveaxis(game.payoffs[:, term], (0, 1), (-1, 0))[..., None] for term in (1, 3))
-        self._constant = self.layout(weight * (own[0] * met + own[1] * beaten))
-        self._weight = self.layout(weight)
-        self._reach = self.layout(game.reach[..., ::-1, :])
+        self.constant = self.layout(weight * (own[0] * met + own[1] * beaten))
+        self.weight = self.layout(weight)
+        self.reach = self.layout(game.reach[..., ::-1, :])
         factors = [part[..., 0].reshape(-1, 2).T.ravel() for part in both]
         self._combine = game.showdown.combine(*factors)
+        self.compiled = game.showdown.compiled(*factors)
         self._weighted = np.empty(self.shape)
 
     def layout(self, values):
@@ -89,11 +97,11 @@ class Advantages:
     def __call__(self, entering, out):
         """Write the advantages into `out`; both are (n, 2, games), `entering` the probabilities of going in."""
         for player in range(2):  # two slices: a reversed axis would make inner loops of length two
-            np.multiply(self._reach[:, player], entering[:, 1 - player], out=self._weighted[:, player])
+            np.multiply(self.reach[:, player], entering[:, 1 - player], out=self._weighted[:, player])
         flat = (self.shape[0], -1)
         self._combine(self._weighted.reshape(flat), out.reshape(flat))
-        out *= self._weight
-        out += self._constant
+        out *= self.weight
+        out += self.constant
 
 
 def _weights(game):

@@ -86,14 +86,22 @@ class Showdown:
             From weights (n, P) to the sums (n, P), written into `out`, both with the hands in the order `by_strength`. Columns
             come last and share each hand's place in the order.
         """
-        compiled = _compiled(len(np.atleast_1d(meets)))
-        meets, beats = np.array(meets, dtype=float), np.array(beats, dtype=float)
+        compiled = self.compiled(meets, beats)
         if compiled is None:
-            return functools.partial(self._combined, meets, beats)
-        cards = self.cards[self.by_strength]
-        groups = np.concatenate([[0], np.cumsum(np.bincount(self.rank))])
-        running = np.empty((cards.max() + 2, len(meets)))
-        return lambda weights, out: compiled(weights, out, meets, beats, cards, groups, running)
+            return functools.partial(self._combined, np.array(meets, dtype=float), np.array(beats, dtype=float))
+        one_pass, arguments = compiled
+        return lambda weights, out: one_pass(weights, out, *arguments)
+
+    def compiled(self, meets, beats):
+        """What `combine` calls, for compiled loops: the function and all its arguments but the first two; None without numba."""
+        meets, beats = np.array(meets, dtype=float, ndmin=1), np.array(beats, dtype=float, ndmin=1)
+        function = _compiled(len(meets))
+        if function is None:
+            return None
+        # Unsigned: a compiled loop asks of every signed index whether it counts from the end.
+        cards = self.cards[self.by_strength].astype(np.uintp)
+        groups = np.concatenate([[0], np.cumsum(np.bincount(self.rank))]).astype(np.uintp)
+        return function, (meets, beats, cards, groups, np.empty((int(cards.max()) + 2, len(meets))))
 
     def pairs(self):
         r"""The same as dense matrices: $M$ and $M\circ W$, each (n, n); for comparison and for short decks."""

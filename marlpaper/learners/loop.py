@@ -57,6 +57,11 @@ class StageLoop:
         self._open()
         self._observe()
 
+    def advance(self, count):
+        """So many iterations."""
+        for _ in range(count):
+            self.iterate()
+
     def iterate(self):
         """One optimistic step of all players at all (h, s) of all games."""
         if self.order == "printed":
@@ -147,6 +152,12 @@ def starts_by_stage(game, initial, stages):
                 f"or {game.batch + (stages,) + tail} with one policy for each of the {stages} stages."
             ) from None
     return result
+
+
+def stretches(done, length, checkpoints):
+    """How many iterations lie between the checkpoints of the stage that starts after `done` iterations, and its end."""
+    ends = {point for point in checkpoints if done < point < done + length} | {done + length}
+    return np.diff([done, *sorted(ends)]).tolist()
 
 
 def checked_points(checkpoints, iterations):

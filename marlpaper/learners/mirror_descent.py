@@ -9,7 +9,7 @@ import functools
 import numpy as np
 
 from marlpaper import evaluate, validation
-from marlpaper.learners.loop import ORDERS, StageLoop, checked_points, expected_next, from_layout, layout, starts_by_stage
+from marlpaper.learners.loop import ORDERS, StageLoop, checked_points, expected_next, from_layout, layout, starts_by_stage, stretches
 from marlpaper.learners.run import Run
 from marlpaper.learners.stages import stage_lengths
 
@@ -73,13 +73,13 @@ def optimistic_mirror_descent(
     gaps, values, done = [], [], 0
     for stage, length in enumerate(lengths):
         loop.begin(stage)
-        for position in range(length):
-            loop.iterate()
-            if done + position + 1 in checkpoints:
-                policy = loop.average(done + position + 1)
+        for count in stretches(done, length, checkpoints):
+            loop.advance(count)
+            done += count
+            if done in checkpoints:
+                policy = loop.average(done)
                 gaps.append(evaluate.nash_gap(game, policy))
                 values.append(evaluate.initial_value(game, evaluate.state_values(game, policy))[..., 0])
-        done += length
         loop.end(length, last=stage == len(lengths) - 1)
     empty = np.zeros(game.batch + (0,))
     return Run(

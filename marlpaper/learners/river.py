@@ -5,6 +5,8 @@ iteration, and the game itself from the second on. Both players have two actions
 them as one array, actions × (hands × players × games).
 """
 
+import functools
+
 import numpy as np
 
 from marlpaper.evaluate.river import Advantages
@@ -49,6 +51,25 @@ class RiverLoop(StageLoop):
             shape = self.advantages.shape
             self.advantages(self.played[0][1].reshape(shape), self.feedback[0][1].reshape(shape))
 
+    def advance(self, count):
+        """So many iterations: each in one compiled pass where numba is installed, otherwise array by array."""
+        told = self.advantages
+        if told.compiled is None:
+            super().advance(count)
+            return
+        groups = self.logits, self.feedback, self.played, self.sums, self.variation
+        (logits,), (feedback,), (played,), (sums,), (variation,) = groups
+        constants = (part.ravel() for part in (told.reach, told.weight, told.constant))
+        known, printed, games = self.known, self.order == "printed", told.shape[-1]
+        odds = logits[0] - (logits[1] + printed * feedback[1]) - feedback[1]
+        states = odds, logits, feedback[1], played, sums, variation, self.earned
+        arguments = known, printed, self.record, *states, *constants, games, *told.compiled
+        run = _compiled()
+        with np.errstate(over="ignore"):
+            for _ in range(count):
+                np.exp(odds, out=odds)
+                run(*arguments)
+
     def _cumulate(self):
         """As for every game, but staying out has no gain to add."""
         self.logits[0][1] += self.feedback[0][1]
@@ -71,6 +92,53 @@ class RiverLoop(StageLoop):
 
     def _update_critic(self, length):
         self.known = True
+
+
+@functools.cache
+def _compiled():
+    import numba  # here: optional, and slow to import
+
+    return numba.njit(iteration, error_model="numpy")
+
+
+def iteration(
+    known, printed, record, factors, logits, told, played, sums, variation, earned, reach, weight, constant, games, combine, arguments
+):
+    r"""`StageLoop.iterate` but for the exponential, as scalar loops to be compiled: NumPy's is vectorised, that of a compiled loop is not.
+
+    Given `factors` $e^d$ for the log-odds $d$ of staying out, going in has the probability $1/(1+e^d)$; the $d$ of the next iteration
+    takes its place. Arrays are flat, hands × players × games; those of the states have the action first; `combine` is the compiled
+    pass of a `Showdown`.
+    """
+    size = len(reach)
+    for k in range(size):
+        if printed:
+            logits[1, k] += told[k]
+        entering = 1 / (1 + factors[k])
+        staying = factors[k] * entering if entering > 0 else 1.0  # a factor may be infinite
+        if record:
+            moved = abs(entering - played[1, k]) + abs(staying - played[0, k])
+            variation[k] += moved * moved
+        sums[0, k] += staying
+        sums[1, k] += entering
+        played[0, k] = staying
+        played[1, k] = entering
+    if known:  # otherwise players are told nothing, and earn nothing
+        for first in range(0, size, 2 * games):
+            for k in range(first, first + games):
+                factors[k] = reach[k] * played[1, k + games]
+                factors[k + games] = reach[k + games] * played[1, k]
+        by_hand = (size // (2 * games), 2 * games)
+        combine(factors.reshape(by_hand), told.reshape(by_hand), *arguments)
+        for k in range(size):
+            told[k] = told[k] * weight[k] + constant[k]
+            if record:
+                earned[k] += played[1, k] * told[k]
+            if not printed:
+                logits[1, k] += told[k]
+    for k in range(size):
+        gain = logits[1, k] + told[k] if printed else logits[1, k]
+        factors[k] = logits[0, k] - gain - told[k]
 
 
 @stage_loop.register

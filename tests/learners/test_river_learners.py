@@ -8,6 +8,8 @@ from numpy.testing import assert_allclose
 from river_games import short_game
 
 from marlpaper import evaluate, games, learners, meta
+from marlpaper.games import showdown
+from marlpaper.learners import loop, river
 
 ETA = 0.4
 
@@ -85,6 +87,60 @@ def test_batches_are_single_games():
     assert_allclose(together.average_policy[1][1, 2], alone.average_policy[1], atol=1e-13)
     cfr = [learners.counterfactual_regret(g, 40, checkpoints=[40]) for g in (game, game[1, 2])]
     assert_allclose(cfr[0].gaps[1, 2], cfr[1].gaps, atol=1e-12)
+
+
+def equal_fields(run, expected):
+    """All that a run reports, to 1e-12 of the largest number of each array."""
+    names = ("starts", "averages", "best_responses", "gains", "regrets", "variations")
+    pairs = [(run, expected, ("policy", "average_policy", "gaps", "values")), (run.stages, expected.stages, names)]
+    for owner, other, fields in pairs:
+        for name in fields:
+            ours, theirs = np.asarray(getattr(owner, name)), np.asarray(getattr(other, name))
+            assert_allclose(ours, theirs, rtol=1e-12, atol=1e-12 * np.abs(theirs).max(), err_msg=name)
+
+
+@pytest.mark.parametrize("plain", [False, True], ids=["compiled", "plain"])
+@pytest.mark.parametrize("batch", [(), (3,), (2, 2)])
+@pytest.mark.parametrize("weighting", ["chance", "hand"])
+@pytest.mark.parametrize("order", ["printed", "repaired"])
+@pytest.mark.parametrize("restart", [True, False])
+def test_compiled_iterations_are_those_of_the_arrays(monkeypatch, restart, order, weighting, batch, plain):
+    rng = np.random.default_rng(5)
+    game = short_game(rng, batch, weighting=weighting)
+    starts = rng.uniform(0.1, 0.9, (2, *batch, 6, 1, game.states))  # a start for each stage
+    starts[..., :2] = 0, 1  # vertices are never left
+    initial = [np.stack([1 - start, start], -1) for start in starts]
+    points = [1, 2, 3, 9, 31, 40]
+    if plain:
+        monkeypatch.setattr(river, "_compiled", lambda: river.iteration)
+        monkeypatch.setattr(showdown, "_compiled", lambda columns: showdown.one_pass)
+    solve = functools.partial(
+        learners.optimistic_mirror_descent, game, 40, ETA, initial, restart, order, checkpoints=points, record=True
+    )
+    run = solve()
+    monkeypatch.setattr(showdown, "_compiled", lambda columns: None)
+    expected = solve()
+    equal_fields(run, expected)
+    assert run.checkpoints.tolist() == points
+    assert (run.policy[0][..., 0, 0, 1] == 0).all() and (run.policy[0][..., 0, 1, 0] == 0).all()
+    assert np.abs(run.policy[0] - initial[0][..., -1, :, :, :]).max() > 0.1
+
+
+def test_long_steps_reach_vertices_without_overflow(monkeypatch):
+    game = short_game(np.random.default_rng(6), (2,))
+    solve = functools.partial(learners.optimistic_mirror_descent, game, 31, 1e6, checkpoints=[5, 31], record=True)
+    run = solve()
+    monkeypatch.setattr(showdown, "_compiled", lambda columns: None)
+    equal_fields(run, solve())
+    assert set(np.unique(run.policy[0])) >= {0, 1}
+
+
+@pytest.mark.parametrize(
+    ("done", "points", "expected"),
+    [(0, {1}, [1]), (3, set(), [4]), (3, {3, 4, 6, 7, 8}, [1, 2, 1]), (3, {3, 9}, [4]), (7, {9}, [2, 2])],
+)
+def test_stretches_end_at_checkpoints(done, points, expected):
+    assert loop.stretches(done, sum(expected), points) == expected
 
 
 def test_small_steps_count_by_their_sum():
