@@ -149,12 +149,12 @@ def _dense(game, entering):
     def answer():
         result = []
         for player in range(2):
-            weighted = told._reach[:, player] * entering[:, 1 - player]
+            weighted = told.reach[:, player] * entering[:, 1 - player]
             if len(game.stack) == 1:
                 product = matrices[player] @ weighted
             else:
                 product = both[0, player] * (met @ weighted) + both[1, player] * (beaten @ weighted)
-            result.append(told._weight[:, player] * product + told._constant[:, player])
+            result.append(told.weight[:, player] * product + told.constant[:, player])
         return [np.stack(result, 1)]
 
     return answer

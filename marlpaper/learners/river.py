@@ -3,6 +3,7 @@ r"""`mao2023` Algorithm 1 on river endgames: the same stages and steps, with a f
 The players' own hands are the states. With one step per game there is no value to carry over: $Q^1=0$ in the first stage, of one
 iteration, and the game itself from the second on. Both players have two actions and as many hands, so the loop carries
 them as one array, actions × (hands × players × games).
+Where numba is installed, an iteration is NumPy's exponential and one compiled pass, `iteration`.
 """
 
 import functools
@@ -104,9 +105,9 @@ def _compiled():
 def iteration(
     known, printed, record, factors, logits, told, played, sums, variation, earned, reach, weight, constant, games, combine, arguments
 ):
-    r"""`StageLoop.iterate` but for the exponential, as scalar loops to be compiled: NumPy's is vectorised, that of a compiled loop is not.
+    r"""`StageLoop.iterate` but for the exponential, as scalar loops to be compiled.
 
-    Given `factors` $e^d$ for the log-odds $d$ of staying out, going in has the probability $1/(1+e^d)$; the $d$ of the next iteration
+    The exponential is left to NumPy, whose loop is vectorised: several times as fast as a compiled loop that calls `exp`. Given `factors` $e^d$ for the log-odds $d$ of staying out, going in has the probability $1/(1+e^d)$; the $d$ of the next iteration
     takes its place. Arrays are flat, hands × players × games; those of the states have the action first; `combine` is the compiled
     pass of a `Showdown`.
     """
