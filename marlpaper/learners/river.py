@@ -107,7 +107,8 @@ def iteration(
 ):
     r"""`StageLoop.iterate` but for the exponential, as scalar loops to be compiled.
 
-    The exponential is left to NumPy, whose loop is vectorised: several times as fast as a compiled loop that calls `exp`. Given `factors` $e^d$ for the log-odds $d$ of staying out, going in has the probability $1/(1+e^d)$; the $d$ of the next iteration
+    The exponential is left to NumPy, whose loop is vectorised: several times as fast as a compiled loop that calls `exp`. Given
+    `factors` $e^d$ for the log-odds $d$ of staying out, going in has the probability $1/(1+e^d)$; the $d$ of the next iteration
     takes its place. Arrays are flat, hands × players × games; those of the states have the action first; `combine` is the compiled
     pass of a `Showdown`.
     """
