@@ -6,7 +6,7 @@ learners, where actions come first (see the house rule on layouts in the README)
 
 import numpy as np
 
-TIE_TOLERANCE = 1e-12
+TIE_TOLERANCE = 1e-12  # of the numbers that the gains come from
 LARGEST_EXPONENT = 600.0  # e^600 is about 1e260, so even a sum over 1e40 actions stays finite
 
 
@@ -88,7 +88,7 @@ def project_exploring(x, exploration):
     return mix(project((x - exploration / x.shape[-1]) / (1 - exploration)), exploration)
 
 
-def best_response(gains, start):
+def best_response(gains, start, size=None):
     r"""A distribution on $\arg\max_a$ `gains`, ties resolved towards `start`.
 
     Where several actions tie, `start` restricted to them is kept (uniform over them if `start` has no
@@ -99,13 +99,16 @@ def best_response(gains, start):
     gains : array (..., A)
     start : array (..., A)
         Distributions.
+    size : array (...), optional
+        The largest number from which the gains were computed: what is smaller than its rounding is a tie. Default: the largest gain.
 
     Returns
     -------
     array (..., A)
     """
     best = gains.max(-1, keepdims=True)
-    tied = gains >= best - TIE_TOLERANCE * np.maximum(1, np.abs(best))
+    size = np.abs(gains).max(-1) if size is None else np.asarray(size)
+    tied = gains >= best - TIE_TOLERANCE * size[..., None]
     kept = np.where(tied, start, 0.0)
     mass = kept.sum(-1, keepdims=True)
     fallback = tied / tied.sum(-1, keepdims=True)

@@ -120,7 +120,7 @@ def kind_of(game, rng):
     Kind
     """
     _single(game)
-    common = bool(np.ptp(game.rewards, axis=0).max() <= 1e-12)
+    common = bool(np.ptp(game.rewards, axis=0).max() <= 1e-12 * np.abs(game.rewards).max())
     defect = float(evaluate.potential_defect(game, validation.generator("rng", rng)))
     return Kind(game.is_zero_sum, common and game.agents > 1, defect)
 

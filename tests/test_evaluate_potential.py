@@ -60,12 +60,15 @@ def test_mismatch_of_the_trap_is_one_plus_discount():
         assert evaluate.mismatch(games.two_state_trap(discount)) == pytest.approx(1 + discount)
 
 
-def test_mismatch_without_full_support_is_refused():
+def test_mismatch_without_full_support_is_infinite_unless_nothing_gets_there():
     game = games.MarkovGame(np.zeros((1, 2, 1)), np.full((2, 1, 2), 0.5), 0, 0.9)
-    with pytest.raises(ValueError, match=r"initial\[1\] is 0, expected mass on every state that can be reached"):
-        evaluate.mismatch(game)
-    with pytest.raises(ValueError, match="reference"):
-        evaluate.mismatch(game, [1.0, 0.0])
+    assert evaluate.mismatch(game) == np.inf
+    assert evaluate.mismatch(game, [1.0, 0.0]) == np.inf
+    assert evaluate.mismatch(game, [0.5, 0.5]) == pytest.approx(2 * 0.55)
+    rare = games.MarkovGame(np.zeros((1, 2, 1)), [[[1 - 1e-15, 1e-15]], [[0, 1]]], 0, 0.9)
+    assert evaluate.mismatch(rare) == np.inf, "however rarely it gets there"
+    myopic = games.MarkovGame(np.zeros((1, 2, 1)), np.full((2, 1, 2), 0.5), 0, 0.0)
+    assert evaluate.mismatch(myopic) == 1
     stuck = games.MarkovGame(np.zeros((1, 2, 1)), np.eye(2)[:, None], 0, 0.9)
     assert evaluate.mismatch(stuck) == pytest.approx(1)  # state 1 is never reached, 0/0 = 0
 

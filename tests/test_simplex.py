@@ -120,6 +120,9 @@ def test_best_response_ties_up_to_rounding_only():
     start = np.array([0.5, 0.3, 0.2])
     assert np.array_equal(simplex.best_response(np.zeros(3), start), start)
     assert simplex.best_response(np.array([1.0, 1.0 + 1e-9, 0.0]), start).tolist() == [0, 1, 0]
+    tiny = 1e-12 * np.array([1.0, 1.0 + 1e-9, 0.0])
+    assert simplex.best_response(tiny, start).tolist() == [0, 1, 0], "in any unit"
+    assert np.array_equal(simplex.best_response(tiny, start, 1e3), start), "unless these are the rounding of larger numbers"
     assert simplex.best_response(np.array([1.0, 1.0 + 1e-15, 0.0]), start) == pytest.approx([0.625, 0.375, 0])
     large = simplex.best_response(np.array([[3e6, 3e6 + 1e-9, -3e6]]), start)
     assert large[0] == pytest.approx([0.625, 0.375, 0])

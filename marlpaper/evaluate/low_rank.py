@@ -8,7 +8,7 @@ Inside, states are the last, contiguous axis: with a few actions and thousands o
 
 import numpy as np
 
-from marlpaper.evaluate.values import LETTERS, averaged_q, best_response_values, state_values, visitation
+from marlpaper.evaluate.values import IMPROVEMENT, LETTERS, averaged_q, best_response_values, state_values, visitation
 from marlpaper.games.low_rank import LowRankGame
 
 
@@ -94,6 +94,6 @@ class _Averaged:
             greedy = q.argmax(-2)[..., None, :]
             chosen = np.take_along_axis(mixture, greedy[..., None, :], -3)[..., 0, :, :]
             improved = self.latent(chosen, np.take_along_axis(rewards, greedy, -2))[..., 0, :]
-            if np.all(improved <= values + 1e-13 * (1 + np.abs(values))):
+            if np.all(improved <= values + IMPROVEMENT * np.abs(values).max(-1, keepdims=True)):
                 return q.max(-2)
             values = np.maximum(values, improved)

@@ -222,22 +222,25 @@ def mismatch(game, reference=None):
     Returns
     -------
     array (...)
-        At least 1.
-
-    Raises
-    ------
-    ValueError
-        If a state that can be reached has no mass in $\nu$, where the mismatch would be infinite.
+        At least 1; infinite where a state that can be reached has no mass in $\nu$. What no policy reaches does not count.
     """
     name = "initial" if reference is None else "reference"
     reference = game.initial if reference is None else validation.array(name, reference)
     peaks = peak_visitation(game)
     reference = validation.broadcast(name, validation.distributions(name, reference), peaks.shape)
-    missing = (reference == 0) & (peaks > 1e-14)
-    if missing.any():
-        index = np.argwhere(missing)[0].tolist()
-        raise ValueError(f"{name}{index} is 0, expected mass on every state that can be reached: the mismatch would be infinite.")
-    return np.divide(peaks, reference, out=np.zeros_like(peaks), where=reference > 0).max(-1)
+    unknown = np.where(_reachable(game), np.inf, 0.0)
+    return np.divide(peaks, reference, out=np.broadcast_to(unknown, peaks.shape).copy(), where=reference > 0).max(-1)
+
+
+def _reachable(game):
+    """Whether some joint policy visits a state with positive weight: boolean (..., S)."""
+    joint = tuple(range(-1 - game.agents, -1))
+    reached = game.initial > 0
+    if game.discount > 0:
+        moves = (game.transitions > 0).any(joint)
+        for _ in range(game.states):
+            reached = reached | (reached[..., None] & moves).any(-2)
+    return reached
 
 
 def free_mismatch(game):

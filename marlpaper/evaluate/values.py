@@ -186,6 +186,10 @@ def nash_gap(game, policy, aggregate="sum"):
     return getattr(agent_gaps(game, policy), aggregate)(-1)
 
 
+IMPROVEMENT = 1e-13
+"""Policy iteration ends where no value grows by more than this part of the largest one: such a gain is rounding."""
+
+
 def _solve(kernel, right, discount):
     r"""$(I-\gamma P)^{-1}$ `right`, batched; kernel (..., S, S), right (..., S)."""
     system = np.eye(kernel.shape[-1]) - discount * kernel
@@ -209,6 +213,6 @@ def _best_discounted(rewards, kernel, discount):
         reward = np.take_along_axis(rewards, greedy, -1)[..., 0]
         chosen = np.take_along_axis(kernel, greedy[..., None], -2)[..., 0, :]
         improved = _solve(chosen, reward, discount)
-        if np.all(improved <= values + 1e-13 * (1 + np.abs(values))):
+        if np.all(improved <= values + IMPROVEMENT * np.abs(values).max(-1, keepdims=True)):
             return np.maximum(values, improved)
         values = np.maximum(values, improved)

@@ -91,7 +91,7 @@ class MarkovGame:
         if self.agents != 2:
             return False
         first = np.moveaxis(self.rewards, len(self.batch), 0)
-        return bool(np.allclose(first[0], -first[1], rtol=0, atol=1e-12))
+        return bool(np.allclose(first[0], -first[1], rtol=0, atol=1e-12 * np.abs(first[0]).max(initial=0)))
 
     def agent_rewards(self, agent):
         """Rewards of one agent, (..., H, S, A_1, ..., A_N)."""

@@ -129,8 +129,9 @@ class _Loop(StageLoop):
             axes = tuple(range(1, mean.ndim - 1))
             gains.append((own * others).sum(axes))
             earned.append((q * mean).sum(tuple(range(mean.ndim - 1))))
+        sizes = [np.abs(q).max(tuple(range(q.ndim - 1))) for q in self.q]
         largest = {"largest_moves": self.public(self.largest), "largest_moves_of_others": self.public(self.largest_of_others)}
-        return self._record(averages, gains, earned, self.public_critic()) | largest
+        return self._record(averages, gains, earned, sizes, self.public_critic()) | largest
 
     def _update_critic(self, length):
         mean = self.joint / length

@@ -97,9 +97,12 @@ class StageLoop:
         if not last:
             self._update_critic(length)
 
-    def _record(self, averages, gains, earned, q):
-        """Fields of `Stages` that both algorithms fill: best responses and regrets from the gains, and what was earned."""
-        best = [simplex.best_response(g.T, s.T).T for g, s in zip(gains, self.start, strict=True)]
+    def _record(self, averages, gains, earned, sizes, q):
+        """Fields of `Stages` that both algorithms fill: best responses and regrets from the gains, and what was earned.
+
+        `sizes` holds the largest payoff of each player's matrices, (n,): the gains are known relative to it.
+        """
+        best = [simplex.best_response(g.T, s.T, size).T for g, s, size in zip(gains, self.start, sizes, strict=True)]
         regrets = [g.max(0) - e for g, e in zip(gains, earned, strict=True)]
         names = ("starts", "averages", "best_responses", "gains", "regrets", "variations")
         groups = (self.start, averages, best, gains, regrets, self.variation)

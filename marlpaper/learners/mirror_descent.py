@@ -130,7 +130,8 @@ class _Loop(StageLoop):
         averages = [part / length for part in self.sums]
         gains = [np.einsum("abn,bn->an", self.q, averages[1]), -np.einsum("abn,an->bn", self.q, averages[0])]
         earned = self._mean_value(length)
-        return self._record(averages, gains, [earned, -earned], from_layout(self.q, self.game))
+        sizes = [np.abs(self.q).max((0, 1))] * 2
+        return self._record(averages, gains, [earned, -earned], sizes, from_layout(self.q, self.game))
 
     def _update_critic(self, length):
         value = from_layout(self._mean_value(length), self.game)

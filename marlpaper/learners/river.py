@@ -87,7 +87,7 @@ class RiverLoop(StageLoop):
             shape = self.advantages.shape
             self.advantages(averages[0][1].reshape(shape), gains[1].reshape(shape))
         gains /= self.step_size
-        fields = self._record(averages, [gains], [self.earned / (self.step_size * length)], None)
+        fields = self._record(averages, [gains], [self.earned / (self.step_size * length)], [np.abs(gains).max()], None)
         del fields["q"]
         return fields
 
