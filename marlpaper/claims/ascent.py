@@ -12,6 +12,9 @@ from marlpaper.games.tabular import MarkovGame
 STEP_ROUNDING = 4 * np.finfo(float).eps
 """How well a step is known that is the difference of two policies, whose entries are at most 1."""
 
+VALUE_ROUNDING = 16 * np.finfo(float).eps
+"""How well a value is known that solves a linear system, in units of its size and of the system's condition."""
+
 
 def regret(run):
     r"""$\frac1T\sum_{t<T}\text{NE-gap}(\pi^t)$, the largest gain of an agent: (...).
@@ -27,6 +30,12 @@ def regret(run):
     if run.parameters["aggregate"] != "max":
         raise ValueError(f"run has the aggregate {run.parameters['aggregate']!r}, expected 'max'.")
     return run.gaps[..., :iterations].mean(-1)
+
+
+def gap_rounding(game):
+    r"""How well a gap is known: values are up to $\frac{\max|r|}{1-\gamma}$, and solving for them costs another $\frac1{1-\gamma}$. (...)"""
+    axes = tuple(range(len(game.batch), game.rewards.ndim))
+    return VALUE_ROUNDING * np.abs(game.rewards).max(axes) / (1 - game.discount) ** 2
 
 
 def rise(run, reference=None):
@@ -81,7 +90,13 @@ def leading_constant(game, step_size, kappa):
 
 def regret_bound(game, step_size, iterations, kappa, increase):
     r"""$\sqrt{\kappa\cdot\text{increase}/(\alpha T(1-\gamma)^2)}$, the printed form without a constant."""
-    return np.sqrt(kappa * np.maximum(increase, 0) / (step_size * iterations)) / (1 - game.discount)
+    return np.sqrt(unbounded(kappa, np.maximum(increase, 0)) / (step_size * iterations)) / (1 - game.discount)
+
+
+def unbounded(kappa, amount):
+    r"""$\kappa\cdot$ `amount`, infinite where $\kappa$ is: a bound that divides by the start's mass says nothing of a start without."""
+    with np.errstate(invalid="ignore"):
+        return np.where(np.isinf(kappa), np.inf, kappa * amount)
 
 
 def printed_cap(game, kappa):
@@ -92,7 +107,8 @@ def printed_cap(game, kappa):
 def above(step_size, cap):
     """The assumption that the step size is at most `cap`, in words if it is not met, else ""."""
     sizes, caps = np.broadcast_arrays(step_size, cap)
-    worst = np.argmax(sizes / caps)
+    with np.errstate(divide="ignore"):
+        worst = np.argmax(sizes / caps)
     over = sizes.flat[worst] > caps.flat[worst] * (1 + 1e-9)
     return f"step size is {sizes.flat[worst]:.4g}, above {caps.flat[worst]:.4g}" if over else ""
 
@@ -100,7 +116,8 @@ def above(step_size, cap):
 def other_than(step_size, value):
     """The assumption that the step size is `value`, in words if it is not met, else ""."""
     sizes, values = np.broadcast_arrays(step_size, value)
-    worst = np.argmax(np.abs(np.log(sizes / values)))
+    with np.errstate(divide="ignore"):
+        worst = np.argmax(np.abs(np.log(sizes / values)))
     same = np.isclose(sizes.flat[worst], values.flat[worst], rtol=1e-6, atol=0)
     return "" if same else f"step size is {sizes.flat[worst]:.4g}, not {values.flat[worst]:.4g}"
 
@@ -138,7 +155,8 @@ def run_bound(run, kappa, reference=None):
     risen, error = rise(run, reference), rise_rounding(run, reference)
     settings = run.game, run.parameters["step_size"], run.parameters["iterations"], kappa
     bound, more, less = (regret_bound(*settings, increase) for increase in (risen, risen + error, risen - error))
-    return bound, np.maximum(more - bound, bound - less)
+    with np.errstate(invalid="ignore"):
+        return bound, np.where(np.isinf(bound), 0.0, np.maximum(more - bound, bound - less))
 
 
 def improvement(game, step_size, visits, lengths, risen):

@@ -12,11 +12,11 @@ import numpy as np
 
 from marlpaper.lookup import require
 
-ROUNDING = 1e-9
-"""A violation counts only beyond this, relative to the size of the two sides: the rounding error of the arithmetic."""
+ROUNDING = 1e-12
+"""What long sums and products of doubles leave uncertain, relative to the largest number that went into them."""
 
-NOISE = 1e-12
-"""What is smaller is written as 0: the last digits differ from one processor to the next."""
+RESOLVED = 1e-6
+"""A ratio is shown only where its bound is known this well, relative to itself."""
 
 VERDICTS = (
     "holds on all runs",
@@ -38,16 +38,17 @@ class Sides(NamedTuple):
         What is true anyway; a bound above it is vacuous.
     unmet : str
         The assumption of the claim that this instance does not meet ("" if it meets all): such a check decides nothing.
-    rounding : array, optional
-        How well the difference of the sides is known, where that is worse than the arithmetic of the comparison. Entries that
-        differ by less decide nothing.
+    rounding : array
+        How well the difference of the sides is known, in their own units, where they come from larger numbers that cancel: mostly
+        `ROUNDING` times these numbers. Entries that differ by less decide nothing. (Whatever it is, no side is known better than
+        `ROUNDING` times itself.)
     """
 
     measured: np.ndarray
     bound: np.ndarray
     trivial: np.ndarray | None = None
     unmet: str = ""
-    rounding: np.ndarray | None = None
+    rounding: np.ndarray | float = 0.0
 
 
 @dataclass(frozen=True)
@@ -148,25 +149,50 @@ class Registry(dict):
 registry = Registry()
 
 
-def ratio(measured, bound):
-    """`measured / bound` entry by entry, above 1 exactly where `measured` exceeds `bound`.
+class Comparison(NamedTuple):
+    """Two sides compared entry by entry; every entry fails, is too close to tell, or holds.
 
-    0 where both are rounding, infinite where a bound of 0 or less is exceeded, at most 1 where only rounding exceeds it.
+    Attributes
+    ----------
+    ratio : array
+        `measured / bound`, above 1 exactly where the entry fails: infinite where a bound of 0 or less is exceeded, 0 where the
+        measured side is no more than rounding, at most 1 where the sides are too close to tell.
+    fails, close : arrays of bool
+        Whether measured > bound beyond the rounding error of both; whether they differ by no more than that.
+    shown : array of bool
+        Whether the ratio means something: entries not too close to tell, and those that are because the bound is attained.
     """
-    measured, bound = np.broadcast_arrays(np.asarray(measured, float), np.asarray(bound, float))
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+
+    ratio: np.ndarray
+    fails: np.ndarray
+    close: np.ndarray
+    shown: np.ndarray
+
+
+def compare(measured, bound, rounding=0.0):
+    """Compare two sides, entry by entry; no number is absolute, so units do not matter.
+
+    Parameters
+    ----------
+    measured, bound : arrays
+        Shapes broadcast. An infinite bound holds.
+    rounding : array
+        As in `Sides`.
+
+    Returns
+    -------
+    Comparison
+    """
+    measured, bound, rounding = np.broadcast_arrays(*(np.asarray(side, float) for side in (measured, bound, rounding)))
+    size = np.maximum(*(np.abs(np.where(np.isfinite(side), side, 0)) for side in (measured, bound)))
+    allowed = np.maximum(ROUNDING * size, rounding)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
+        difference = np.where(bound == np.inf, -np.inf, measured - bound)
         quotient = np.nan_to_num(measured / bound, posinf=np.inf)
-    violated = exceeds(measured, bound)
-    quotient = np.where(bound > 0, np.where(measured > NOISE, quotient, 0), np.where(violated, np.inf, 0))
-    rounding = (measured <= ROUNDING) & (bound <= ROUNDING)
-    return np.where(violated, quotient, np.where(rounding, 0, np.minimum(quotient, 1)))
-
-
-def exceeds(measured, bound):
-    """Whether measured > bound beyond rounding, entry by entry."""
-    measured, bound = np.asarray(measured, float), np.asarray(bound, float)
-    scale = 1 + np.abs(np.where(np.isfinite(measured), measured, 0))
-    return measured > bound + ROUNDING * scale
+    fails, close = difference > allowed, (np.abs(difference) <= allowed) & (allowed > 0)
+    inside = np.where((measured > rounding) & (bound > 0), np.minimum(quotient, 1), 0)
+    shown = ~close | (rounding <= RESOLVED * np.abs(bound))
+    return Comparison(np.where(fails, np.where(bound > 0, quotient, np.inf), inside), fails, close, shown)
 
 
 def check(id, *arguments, instance="", parameters=None, **keywords):
@@ -198,54 +224,46 @@ def check(id, *arguments, instance="", parameters=None, **keywords):
     claim = registry.find(id)
     if claim.function is None:
         raise ValueError(f"the claim {id!r} is not covered yet, expected one with a function.")
-    measured, bound, trivial, unmet, rounding = Sides(*claim.function(*arguments, **keywords))
-    measured, bound = np.broadcast_arrays(np.asarray(measured, float), np.asarray(bound, float))
+    sides = Sides(*claim.function(*arguments, **keywords))
+    measured, bound, rounding = (np.asarray(side, float) for side in (sides.measured, sides.bound, sides.rounding))
     for name, side in (("measured", measured), ("bound", bound)):
         if np.isnan(side).any():
             raise ValueError(f"{name} side of {id} is NaN at entry {np.argwhere(np.isnan(side))[0].tolist()}.")
+    unmet = sides.unmet
+    measured, bound, rounding = np.broadcast_arrays(measured, bound, rounding)
     if measured.size == 0:
-        measured = bound = np.zeros(())
+        measured = bound = rounding = np.zeros(())
         unmet = unmet or "there is no entry to compare"
-    close = np.zeros(measured.shape, bool) if rounding is None else too_close(measured, bound, rounding)
-    if close.all():
+    found = compare(measured, bound, rounding)
+    if found.close.all():
         unmet = unmet or f"the sides {measured.flat[0]:.4g} and {bound.flat[0]:.4g} are too close to tell"
-    elif close.any():  # decided by the others
-        measured, bound, trivial = measured[~close], bound[~close], _without(close, trivial)
-    ratios, violated = ratio(measured, bound), exceeds(measured, bound)
-    # What is reported is an entry that fails, if there is one: of ratios that agree to six digits only some may.
-    worst = _first_largest(np.where(violated, ratios, -np.inf) if violated.any() else ratios)
+    worst = _worst(found)
+    decided = ~found.close | found.close.all()
     return Check(
         claim=id,
         instance=instance,
-        measured=_without_noise(measured[worst]),
-        bound=_without_noise(bound[worst]),
-        ratio=float(ratios[worst]),
-        holds=not violated.any(),
-        vacuous=trivial is not None and bool(np.all(bound >= trivial)),
+        measured=_known(measured[worst], rounding[worst]),
+        bound=_known(bound[worst], rounding[worst]),
+        ratio=float(found.ratio[worst]),
+        holds=not found.fails.any(),
+        vacuous=sides.trivial is not None and bool(np.all((bound >= sides.trivial)[decided])),
         unmet=unmet,
         parameters=dict(parameters or {}),
     )
 
 
-def _without(close, trivial):
-    return None if trivial is None else np.broadcast_to(trivial, close.shape)[~close]
+def _worst(found):
+    """Index of the entry to report: the worst of those that fail, else of those whose ratio means something."""
+    candidates = next((some for some in (found.fails, found.shown) if some.any()), np.ones(found.ratio.shape, bool))
+    largest = found.ratio[candidates].max()
+    # Ties up to rounding go to the first, so that every processor names the same one.
+    leading = np.isposinf(found.ratio) if np.isinf(largest) else found.ratio >= largest * (1 - 1e-6)
+    return np.unravel_index(np.argmax(leading & candidates), found.ratio.shape)
 
 
-def too_close(measured, bound, rounding):
-    """Entries whose sides differ by no more than what is known of their difference, where that is coarser than the comparison itself."""
-    return (rounding > ROUNDING * np.abs(bound)) & (np.abs(measured - bound) <= rounding)
-
-
-def _first_largest(ratios):
-    """Index of the largest entry; ties up to rounding go to the first, so that every processor names the same one."""
-    largest = ratios.max()
-    leading = np.isposinf(ratios) if np.isinf(largest) else ratios >= largest * (1 - 1e-6)
-    return np.unravel_index(np.argmax(leading), ratios.shape)
-
-
-def _without_noise(value):
-    """A float, 0 where it is only rounding error."""
-    return float(value) if abs(value) > NOISE else 0.0
+def _known(value, rounding):
+    """A float, 0 where it is only rounding: the last digits differ from one processor to the next."""
+    return float(value) if abs(value) > rounding else 0.0
 
 
 def ledger(checks_by_notebook):

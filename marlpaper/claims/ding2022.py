@@ -8,7 +8,7 @@ import numpy as np
 
 from marlpaper import evaluate
 from marlpaper.claims import ascent
-from marlpaper.claims.check import Sides, registry
+from marlpaper.claims.check import ROUNDING, Sides, registry
 from marlpaper.learners.policy_gradient import gradient
 
 EQUAL = 1e-6
@@ -23,7 +23,7 @@ r"""$1.6\sqrt2$ rounded up: the derived constant of the cooperative regret."""
     "ding2022.equivalence",
     "Q-ascent is policy gradient with a weighted regulariser",
     r"$\partial V_i(\rho)/\partial\pi_i(a|s)=\frac{d_\rho(s)}{1-\gamma}\bar Q_i(s,a)$, and $P_\Delta(\pi_i+\alpha\bar Q_i)$ maximises "
-    r"$\langle p,\nabla_{\pi_i}V_i\rangle-\sum_s\frac{d_\rho(s)}{2\eta}\Vert p-\pi_i\Vert^2$ with $\alpha=\frac\eta{1-\gamma}$ (up to $10^{-6}$)",
+    r"$\langle p,\nabla_{\pi_i}V_i\rangle-\sum_s\frac{d_\rho(s)}{2\eta}\Vert p-\pi_i\Vert^2$ with $\alpha=\frac\eta{1-\gamma}$ (up to $10^{-6}$ of the largest slope)",
 )
 def equivalence(run):
     """Error of the gradient formula, and how far the recorded steps are from the maximiser: two rows.
@@ -36,12 +36,16 @@ def equivalence(run):
     rate = np.asarray(run.parameters["step_size"])[..., None, None] * (1 - game.discount)
     weight = evaluate.visitation(game, policy)[..., None] / rate
     errors, excess = [], []
+    largest = max(np.abs(slope).max() for slope in slopes)
     for agent, (p, new, slope) in enumerate(zip(policy, following, slopes, strict=True)):
         ascent_direction = slope - weight * (new - p)
         excess.append((ascent_direction.max(-1) - (ascent_direction * new).sum(-1)).max())
         errors.append(_gradient_error(game, policy, agent, slope))
+    unmet = "" if largest > 0 else "no action of any agent matters"
+    relative = np.array([max(errors), max(excess)]) / (largest or 1)
+    rounding = np.array([0, ROUNDING * weight.max() / (largest or 1)])
     # Below a hundredth of the tolerance there is only rounding, which differs between machines.
-    return Sides(np.maximum([max(errors), max(excess)], EQUAL / 100), [EQUAL, EQUAL])
+    return Sides(np.maximum(relative, EQUAL / 100), [EQUAL, EQUAL], unmet=unmet, rounding=rounding)
 
 
 def _gradient_error(game, policy, agent, slope):
@@ -54,7 +58,7 @@ def _gradient_error(game, policy, agent, slope):
         moved[agent] = policy[agent] + factor * NUDGE * towards
         values = evaluate.initial_value(game, evaluate.state_values(game, moved))[..., agent]
         difference = difference + weight * values / (2 * NUDGE)
-    return np.abs(difference - (slope * towards).sum((-1, -2))).max() / np.abs(slope).max()
+    return np.abs(difference - (slope * towards).sum((-1, -2))).max()
 
 
 @registry.claim("ding2022.mismatch-order", "Order of the mismatches", r"$d_c\le d_p\le d$, $d_c=\sum_s\sup_\pi d_\rho^\pi(s)$, $d_p=\min(d,S)$")
@@ -62,7 +66,9 @@ def mismatch_order(game):
     """The free-denominator mismatch against $\\min(\\kappa,S)$, and that against $\\kappa$: (2, ...)."""
     kappa = evaluate.mismatch(game)
     smaller = np.minimum(kappa, game.states)
-    return Sides(np.stack([evaluate.free_mismatch(game), smaller]), np.stack([smaller, kappa]))
+    bound = np.stack([smaller, kappa])
+    finite = np.where(np.isfinite(bound), bound, 0)
+    return Sides(np.stack([evaluate.free_mismatch(game), smaller]), bound, rounding=ROUNDING * finite / (1 - game.discount))
 
 
 @registry.claim(
@@ -80,7 +86,8 @@ def mpg_regret(run):
     rate = size**2 * np.sqrt(ascent.actions(game) * game.agents / iterations)
     factor = 5 * ascent.half_range(game) * np.sqrt(game.agents) / (1 - game.discount) ** 3
     unmet = ascent.other_than(run.parameters["step_size"], cap)
-    return Sides(ascent.regret(run), factor * rate, trivial=2 * ascent.half_range(game) / (1 - game.discount), unmet=unmet)
+    trivial = 2 * ascent.half_range(game) / (1 - game.discount)
+    return Sides(ascent.regret(run), factor * rate, trivial, unmet, ascent.gap_rounding(game))
 
 
 @registry.claim(
@@ -104,7 +111,7 @@ def mpg_regret_repaired(run, reference=None):
     bound, rounding = ascent.run_bound(run, evaluate.mismatch(game, reference), reference)
     unmet = "" if game.agents == 1 else ascent.above(step_size, 1 / ascent.smoothness(game, kappa))
     constant = ascent.leading_constant(game, step_size, kappa)
-    return Sides(ascent.regret(run), constant * bound, unmet=unmet, rounding=constant * rounding)
+    return Sides(ascent.regret(run), constant * bound, unmet=unmet, rounding=constant * rounding + ascent.gap_rounding(game))
 
 
 @registry.claim(
@@ -117,7 +124,8 @@ def cooperative_regret(run):
     """Mean gap against the printed rate times the derived factor, $d_c=\\sum_s\\sup_\\pi d_\\rho^\\pi(s)$."""
     game, step_size = run.game, run.parameters["step_size"]
     bound = cooperative_rate(game, evaluate.free_mismatch(game), run.parameters["iterations"])
-    return Sides(ascent.regret(run), bound, trivial=1 / (1 - game.discount), unmet=_cooperative(game, step_size))
+    trivial, rounding = 1 / (1 - game.discount), ascent.gap_rounding(game)
+    return Sides(ascent.regret(run), bound, trivial, _cooperative(game, step_size), rounding)
 
 
 @registry.claim(
@@ -137,7 +145,7 @@ def cooperative_regret_repaired(run):
     constant = ascent.per_step(game, step_size) / np.sqrt(np.maximum(share, 1e-300))
     _common_reward(game)
     unmet = "" if np.all(share > 0) else "c is not positive"
-    return Sides(ascent.regret(run), constant * bound, unmet=unmet, rounding=constant * rounding)
+    return Sides(ascent.regret(run), constant * bound, unmet=unmet, rounding=constant * rounding + ascent.gap_rounding(game))
 
 
 @registry.claim(
@@ -192,7 +200,8 @@ def projected_gradient_regret(run):
     constant = ascent.per_step(game, step_size * kappa * peak / (1 - game.discount)) * np.sqrt(2 * game.states * kappa)
     bound, rounding = ascent.run_bound(run, kappa)
     cap = 1 / (2 * ascent.smoothness(game, kappa) * peak)
-    return Sides(ascent.regret(run), constant * bound, unmet=ascent.above(step_size, cap), rounding=constant * rounding)
+    rounding = constant * rounding + ascent.gap_rounding(game)
+    return Sides(ascent.regret(run), constant * bound, unmet=ascent.above(step_size, cap), rounding=rounding)
 
 
 def cooperative_rate(game, kappa, iterations):

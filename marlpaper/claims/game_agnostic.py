@@ -32,7 +32,7 @@ def game_agnostic(run):
     time = np.arange(1, iterations + 1)
     bound = _span(run.game)[..., None] / (1 - run.game.discount) * time**-POWER
     own = regrets[..., early - 1, None] * (early / iterations) ** POWER
-    return Sides(np.concatenate([regrets, regrets[..., -1:]], -1), np.concatenate([bound, own], -1), unmet=_other_game(run.game))
+    return Sides(np.concatenate([regrets, regrets[..., -1:]], -1), np.concatenate([bound, own], -1), unmet=_other_game(run.game), rounding=np.asarray(ascent.gap_rounding(run.game))[..., None])
 
 
 @registry.claim(
@@ -45,7 +45,7 @@ def game_agnostic_last_iterate(run):
     """The largest gap of the last tenth against a quarter of the largest one before: (...)."""
     ascent.regret(run)
     late = int(LATE * run.parameters["iterations"])
-    return Sides(run.gaps[..., late:].max(-1), FRACTION * run.gaps[..., :late].max(-1, initial=0), unmet=_other_game(run.game))
+    return Sides(run.gaps[..., late:].max(-1), FRACTION * run.gaps[..., :late].max(-1, initial=0), unmet=_other_game(run.game), rounding=ascent.gap_rounding(run.game))
 
 
 @registry.claim(
@@ -70,7 +70,8 @@ def plain_ascent_cycles(run):
     grown = np.minimum(run.checkpoints * np.log1p(rate[..., None] ** 2) / 2, 700)  # exp(700) is still finite
     distance = np.minimum(margin[..., None], np.exp(grown) * start[..., None])
     visits = evaluate.visitation(game, run.initial) / (1 - game.discount)
-    return Sides(np.einsum("...s,...st->...t", visits * cross * margin / 2, distance), run.gaps)
+    bound = np.einsum("...s,...st->...t", visits * cross * margin / 2, distance)
+    return Sides(bound, run.gaps, rounding=np.asarray(ascent.gap_rounding(game))[..., None])
 
 
 def running_regret(run):

@@ -135,7 +135,8 @@ def _against_printed(run, first, factors, unmet):
     game, iterations = run.game, run.parameters["iterations"]
     optimisation = factors[0] * first * np.sqrt(ascent.actions(game) * game.agents / iterations)
     cube_root = run.parameters["exploration"] * run.parameters["radius"] / (1 - game.discount)
-    return Sides(ascent.regret(run), optimisation + factors[1] * cube_root, trivial=1 / (1 - game.discount), unmet=unmet)
+    bound, trivial = optimisation + factors[1] * cube_root, 1 / (1 - game.discount)
+    return Sides(ascent.regret(run), bound, trivial, unmet, ascent.gap_rounding(game))
 
 
 def _against_measured(run, share, kappa, weight, unmet):
@@ -144,9 +145,9 @@ def _against_measured(run, share, kappa, weight, unmet):
     rest, most = 1 - game.discount, ascent.actions(game)
     spread = most * run.errors.mean(0).sum(0) / max(exploration, SMALLEST)
     progress = 2 * rest * ascent.rise(run) / (share * step_size * run.parameters["iterations"])
-    moved = ascent.per_step(game, step_size) / rest * np.sqrt(kappa / rest * (progress + weight * spread / share**2))
-    bound = moved + np.sqrt(2 * kappa * spread / rest) / rest + exploration * (1 - 1 / most) / rest**2
-    return Sides(ascent.regret(run), bound, trivial=1 / rest, unmet=unmet)
+    moved = ascent.per_step(game, step_size) / rest * np.sqrt(ascent.unbounded(kappa, progress + weight * spread / share**2) / rest)
+    bound = moved + np.sqrt(2 * ascent.unbounded(kappa, spread) / rest) / rest + exploration * (1 - 1 / most) / rest**2
+    return Sides(ascent.regret(run), bound, 1 / rest, unmet, ascent.gap_rounding(game))
 
 
 def _not_common(game):

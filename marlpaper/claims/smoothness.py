@@ -53,6 +53,10 @@ def sharper_meta(game, steps, step_size):
     return curve * x ** (2 * steps) + slope * twist / curve * x ** (steps - 1) * (x**steps - 1)
 
 
+EQUAL = 1e-9
+"""Two ways to compute a number agree if they differ by no more than this part of what goes into it."""
+
+
 def distance(parameters, others):
     r"""$\|\theta-\theta'\|$: (...)."""
     return np.linalg.norm(softmax.flatten(parameters) - softmax.flatten(others), axis=-1)

@@ -93,7 +93,7 @@ _assign("ascent run", "ding2022.mpg-regret-repaired", step="1/L", factors=(0.9, 
 _assign("projected gradient run", "ding2022.projected-gradient-regret", step="1/(2L max ρ)", factors=(1.0, 0.1))
 _assign("ascent run by itself", "ding2022.equivalence", step="(1-γ)/(2NA)", factors=(1.0, 0.3, 3.0))
 _assign("ascent to a tolerance", "ding2022.no-state-dependence", **COOPERATIVE, factors=EXACT)
-_assign("potential game", "ding2022.mismatch-order")
+_assign("potential game", "ding2022.mismatch-order", states=(2, 2, 3), discounts=potential.DISCOUNTS[2:])  # else its sides are 1
 _assign("plain ascent on pennies", "ding2022.plain-ascent-cycles", factors=(0.01, 0.1, 1.0, 3.0))
 _assign("optimistic ascent on pennies", "ding2022.game-agnostic ding2022.game-agnostic-last-iterate", factors=(0.25, 0.5))
 _assign("run from rollouts", "ding2022.cooperative-agnostic-regret", **COOPERATIVE, factors=EXACT)

@@ -120,5 +120,5 @@ WORDS = {
 }
 """The values that settings made of words may have; kinds add theirs."""
 
-RANGES = {"low": (-1, 0), "discount": (0, 0.999), "factor": (1e-12, 1e6), "alpha": (0, 1), "apart": (0, 10), "tolerance": (1e-6, 1e3), "exploration": (0, 1)}
+RANGES = {"low": (-1, 0), "discount": (0, 0.9999), "factor": (1e-12, 1e6), "alpha": (0, 1), "apart": (0, 10), "tolerance": (1e-6, 1e3), "exploration": (0, 1)}
 """Ranges of the settings that are numbers."""

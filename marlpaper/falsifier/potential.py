@@ -1,7 +1,7 @@
 r"""Kinds for discounted potential games: runs of Q-ascent and of projected policy gradient, and sequences of games.
 
 Two structures are potential games by construction: a common reward under any kernel, and an action-free kernel $P(s'|s)$ with rewards
-$\varphi(s,a)+u_i(s,a_{-i})$. The start distribution has full support, since the mismatch divides by it.
+$\varphi(s,a)+u_i(s,a_{-i})$. The start distribution has full support where the step size divides by its mass.
 """
 
 import functools
@@ -13,9 +13,9 @@ from marlpaper.claims import ascent
 from marlpaper.falsifier.arrays import Array
 from marlpaper.falsifier.kinds import WORDS, kind, one_of
 
-DISCOUNTS = (0.0, 0.0, 0.3, 0.6, 0.9, 0.97)
+DISCOUNTS = (0.0, 0.0, 0.3, 0.6, 0.9, 0.97, 0.99, 0.999, 0.9999)
 SUPPORT = 0.05
-"""Weight of the uniform distribution in every start distribution that is drawn."""
+"""Weight of the uniform distribution in the start distributions of runs whose step size divides by their mass."""
 
 
 def _mpg_step(game):
@@ -34,6 +34,9 @@ STEPS = {
 }
 """Step sizes by name, of a game or a batch; an instance's step size is one of them times its factor."""
 
+ANY_START = ("1/(2L) at the better start", "(1-γ)/(2NA)")
+"""Step sizes that are positive for every start, points included."""
+
 WORDS["ascent_step"] = tuple(STEPS)
 
 
@@ -42,9 +45,9 @@ def _settings(rng, options):
     common = options.get("structure") == "common" or rng.random() < 0.6
     return {
         "structure": "common" if common else "action-free",
-        "states": int(one_of(rng, (1, 1, 2, 2, 3))),
+        "states": int(one_of(rng, options.get("states", (1, 1, 2, 2, 3)))),
         "actions": list(one_of(rng, options.get("agents", ((2,), (3,), (2, 2), (2, 2), (2, 3), (2, 2, 2))))),
-        "discount": float(one_of(rng, DISCOUNTS)),
+        "discount": float(one_of(rng, options.get("discounts", DISCOUNTS))),
         "low": float(one_of(rng, options.get("lows", (0.0, -1.0)))),
         "iterations": int(one_of(rng, options.get("lengths", (1, 1, 2, 5, 20)))),
         "ascent_step": options.get("step", "(1-γ)⁴/(8κ³NA)"),
@@ -57,10 +60,11 @@ def _game_arrays(settings, leading=()):
     joint, low = tuple(f"actions{agent}" for agent in range(len(settings["actions"]))), settings["low"]
     free = settings["structure"] == "action-free"
     half = 0.5 if free else 1.0
+    floor = 0.0 if settings.get("ascent_step", ANY_START[0]) in ANY_START else SUPPORT
     arrays = {
         "reward": Array((*leading, "states", *joint), low=half * low, high=half),
         "kernel": Array(("states", *(() if free else joint), "states"), "simplex"),
-        "first_state": Array(("states",), "simplex", floor=SUPPORT),
+        "first_state": Array(("states",), "simplex", floor=floor),
     }
     if free:
         for agent in range(len(joint)):

@@ -12,7 +12,7 @@ import numpy as np
 
 from marlpaper import parallel, validation
 from marlpaper.claims import registry
-from marlpaper.claims.check import Check, Sides, exceeds, ratio, too_close
+from marlpaper.claims.check import Check, Sides, compare
 from marlpaper.falsifier.assignments import assigned
 from marlpaper.falsifier.instances import Case
 from marlpaper.falsifier.kinds import KINDS, sizes
@@ -191,25 +191,25 @@ def scores(claim, kind, settings, arrays):
 
 
 def _sides(claim, kind, settings, arrays):
-    """Both sides, broadcast, no number where they are too close to tell; None if the assumptions are not met."""
+    """Both sides and how well they are known, broadcast; None if the assumptions are not met."""
     with np.errstate(all="ignore"):
         sides = Sides(*registry.find(claim).function(*kind.build(settings, arrays)))
     if sides.unmet:
         return None
-    measured, bound = np.broadcast_arrays(np.asarray(sides.measured, float), np.asarray(sides.bound, float))
-    if sides.rounding is not None:
-        measured = np.where(too_close(measured, bound, sides.rounding), np.nan, measured)
-    return measured, bound
+    return np.broadcast_arrays(*(np.asarray(side, float) for side in (sides.measured, sides.bound, sides.rounding)))
 
 
 def _scores_of(sides, count):
     """Scores from both sides, whose axis of games is the one as long as there are games."""
     if sides is None or sides[0].size == 0:
         return np.full(count, -1.0), np.zeros(count), np.zeros(count, bool)
-    measured, bound = (_games_last(side, count) for side in sides)
-    valid = ~(np.isnan(measured) | np.isnan(bound)).any(0)
+    measured, bound, rounding = (_games_last(side, count) for side in sides)
+    found = compare(measured, bound, rounding)
+    valid = ~(np.isnan(measured) | np.isnan(bound)).any(0) & ~found.close.all(0)
+    # What is too close to tell leads no search, and hides no entry that tells.
+    ratios = np.where(found.shown, found.ratio, -1.0).max(0)
     with np.errstate(all="ignore"):
-        ratios, above = ratio(measured, bound).max(0), np.where(exceeds(measured, bound), measured - bound, 0).max(0)
+        above = np.where(found.fails, measured - bound, 0).max(0)
     return np.where(valid, ratios, -1.0), np.where(valid, above, 0.0), valid
 
 

@@ -76,34 +76,47 @@ def test_sides_broadcast(compare):
     assert compare(0.5, 1).ratio == 0.5
 
 
-@given(sides, sides)
-def test_ratio_above_one_means_violated(measured, bound):
-    ratios = module.ratio(measured, bound)
-    assert not np.isnan(ratios).any()
-    assert np.array_equal(ratios > 1, module.exceeds(measured, bound))
-    assert np.all(ratios >= 0)
+@given(sides, sides, st.floats(0, 1e-6))
+def test_ratio_above_one_means_that_it_fails(measured, bound, rounding):
+    found = module.compare(measured, bound, rounding)
+    assert not np.isnan(found.ratio).any() and np.all(found.ratio >= 0)
+    assert np.array_equal(found.ratio > 1, found.fails)
+    assert not (found.fails & found.close).any()
+    assert np.all(found.shown | found.close)
 
 
 @given(sides, sides, st.floats(1e-6, 1))
 def test_worse_sides_are_not_better(measured, bound, more):
     finite = np.where(np.isfinite(measured), measured, 0)
-    assert np.all(module.ratio(finite + more, bound) >= module.ratio(finite, bound) - 1e-12)
-    assert np.all(module.exceeds(finite + more, bound) >= module.exceeds(finite, bound))
+    worse, found = module.compare(finite + more, bound), module.compare(finite, bound)
+    assert np.all(worse.ratio >= found.ratio - 1e-11)
+    assert np.all(worse.fails >= found.fails)
+
+
+@given(sides, sides, st.floats(0, 1e-6), st.sampled_from([2.0**-40, 2.0**-30, 2.0**30, 2.0**200]))
+def test_units_decide_nothing(measured, bound, rounding, unit):
+    """A power of two, so that no digit changes."""
+    found, other = module.compare(measured, bound, rounding), module.compare(unit * measured, unit * bound, unit * rounding)
+    usual = (np.abs(bound) > 1e-200) | (bound == 0)  # below, a quotient leaves the range of doubles
+    assert np.array_equal(np.where(usual, found.ratio, 0), np.where(usual, other.ratio, 0))
+    assert np.array_equal(found.fails, other.fails) and np.array_equal(found.close, other.close)
 
 
 @pytest.mark.parametrize(
     ("measured", "bound", "ratio", "holds"),
     [
         (0.0, 0.0, 0.0, True),
-        (1e-12, 0.0, 0.0, True),
+        (1e-300, 0.0, np.inf, False),
         (1e-6, 0.0, np.inf, False),
         (0.0, 1.0, 0.0, True),
         (-1.0, 1.0, 0.0, True),
         (-1.0, -2.0, np.inf, False),
         (-3.0, -2.0, 0.0, True),
-        (1 + 1e-10, 1.0, 1.0, True),
-        (1 + 1e-8, 1.0, 1 + 1e-8, False),
-        (1e12 + 1, 1e12, 1.0, True),
+        (1 + 1e-13, 1.0, 1.0, True),
+        (1 + 1e-10, 1.0, 1 + 1e-10, False),
+        (1e12 + 0.1, 1e12, 1.0, True),
+        (1e-18 + 1e-31, 1e-18, 1.0, True),
+        (2e-18, 1e-18, 2.0, False),
         (1.0, np.inf, 0.0, True),
         (np.inf, np.inf, 0.0, True),
         (np.inf, 5.0, np.inf, False),
@@ -117,10 +130,22 @@ def test_rounding_and_limits(compare, measured, bound, ratio, holds):
 
 
 def test_a_violation_outranks_rounding_of_tiny_numbers(compare):
-    """Both sides about 1e-9 would have a large quotient, but decide nothing."""
-    check = compare(np.array([1.05e-9, 2.0]), np.array([1e-10, 1.0]))
+    """Both sides about 1e-9 would have a large quotient, but are known to 1e-8 only and decide nothing."""
+    rounding = np.array([1e-8, 0])
+    check = compare(np.array([1.05e-9, 2.0]), np.array([1e-10, 1.0]), None, "", rounding)
     assert (check.measured, check.ratio, check.holds) == (2.0, 2.0, False)
-    assert compare(np.array([1.05e-9, 0.5]), np.array([1e-10, 1.0])).ratio <= 1
+    check = compare(np.array([1.05e-9, 0.5]), np.array([1e-10, 1.0]), None, "", rounding)
+    assert (check.measured, check.ratio, check.holds) == (0.5, 0.5, True)
+    assert not compare(np.array([1.05e-9, 0.5]), np.array([1e-10, 1.0])).holds, "known exactly they are a violation"
+
+
+def test_an_attained_bound_is_shown_and_decides_only_with_others(compare):
+    check = compare(np.array([0.5, 2.0]), np.array([1.0, 2.0]))
+    assert (check.measured, check.ratio, check.holds, check.unmet) == (2.0, 1.0, True, "")
+    check = compare(np.array([2.0]), np.array([2.0]))
+    assert check.unmet == "the sides 2 and 2 are too close to tell"
+    check = compare(np.array([0.5, 1e-13]), np.array([1.0, 1e-13]), None, "", 1e-12)
+    assert check.ratio == 0.5, "a quotient of two roundings is none"
 
 
 def test_vacuous(compare):

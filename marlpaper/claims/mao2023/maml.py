@@ -9,7 +9,7 @@ import numpy as np
 
 from marlpaper import evaluate, learners
 from marlpaper.claims import smoothness
-from marlpaper.claims.check import Sides, registry
+from marlpaper.claims.check import ROUNDING, Sides, registry
 from marlpaper.evaluate import softmax
 
 OBJECTIVE_ROUNDING = 64 * np.finfo(float).eps
@@ -32,7 +32,9 @@ def lemma3(factors, others):
     sizes = [np.maximum(smoothness.norm(a), smoothness.norm(b)) for a, b in zip(factors, others, strict=True)]
     steps = [smoothness.norm(a - b) for a, b in zip(factors, others, strict=True)]
     bound = sum(step * math.prod(sizes[:i] + sizes[i + 1 :]) for i, step in enumerate(steps))
-    return Sides(smoothness.norm(_product(factors) - _product(others)), bound)
+    products = _product(factors), _product(others)
+    rounding = ROUNDING * len(factors) * math.prod(sizes)
+    return Sides(smoothness.norm(products[0] - products[1]), bound, rounding=rounding)
 
 
 @registry.claim(
@@ -58,17 +60,18 @@ def lemma4(weights, parameters, others):
         values = np.sin(np.einsum("...imn,...n->...im", weights, theta)) / root
         means.append((p[..., None] * values).sum(-2))
     moved = np.linalg.norm(means[0] - means[1], axis=-1)
-    return Sides(moved, (np.sqrt(2) + lipschitz) * np.linalg.norm(parameters - others, axis=-1))
+    bound = (np.sqrt(2) + lipschitz) * np.linalg.norm(parameters - others, axis=-1)
+    return Sides(moved, bound, rounding=ROUNDING * (1 + lipschitz))
 
 
-@registry.claim("mao2023.lemma5", "Lemma 5", r"A block-diagonal matrix has norm at most $\max_i\Vert A_i\Vert$")
+@registry.claim("mao2023.lemma5", "Lemma 5", r"A block-diagonal matrix has norm at most $\max_i\Vert A_i\Vert$ (in fact equal: up to $10^{-9}$)")
 def lemma5(blocks):
     """Blocks (d_i, d_i) along the diagonal."""
     ends = np.cumsum([0] + [len(block) for block in blocks])
     whole = np.zeros((ends[-1], ends[-1]))
     for block, start, end in zip(blocks, ends[:-1], ends[1:], strict=True):
         whole[start:end, start:end] = block
-    return Sides(smoothness.norm(whole), max(smoothness.norm(block) for block in blocks))
+    return Sides(smoothness.norm(whole), (1 + smoothness.EQUAL) * max(smoothness.norm(block) for block in blocks))
 
 
 @registry.claim("mao2023.lemma6", "Lemma 6", r"$N\times N$ blocks, each $L$-Lipschitz, are $NL$-Lipschitz together")
@@ -88,7 +91,7 @@ def lemma6(change, sizes):
 def lemma14(games, parameters, others, steps, step_size):
     """Change of the meta-gradient between two logits."""
     bound = smoothness.printed_meta(games, steps, step_size) * smoothness.distance(parameters, others)
-    return Sides(_slope_change(games, parameters, others, steps, step_size), bound, unmet=_other_step(games, step_size))
+    return _slope_change(games, parameters, others, steps, step_size, bound, _other_step(games, step_size))
 
 
 @registry.claim(
@@ -100,20 +103,20 @@ def lemma14(games, parameters, others, steps, step_size):
 def lemma14_sharper(games, parameters, others, steps, step_size):
     """The same with the constants derived here."""
     bound = smoothness.sharper_meta(games, steps, step_size) * smoothness.distance(parameters, others)
-    return Sides(_slope_change(games, parameters, others, steps, step_size), bound)
+    return _slope_change(games, parameters, others, steps, step_size, bound)
 
 
 @registry.claim(
     "mao2023.lemma14-saddle",
     "The exponential growth is real (derived here)",
-    r"At the uniform policies of the $\pm1$ coordination game $\Vert\nabla^2F_T\Vert=\lambda(1+\alpha\lambda)^{2T}$, $\lambda=\frac1{2(1-\gamma)}$",
+    r"At the uniform policies of the $\pm1$ coordination game $\Vert\nabla^2F_T\Vert=\lambda(1+\alpha\lambda)^{2T}$, $\lambda=\frac1{2(1-\gamma)}$ (up to $10^{-9}$)",
 )
 def lemma14_saddle(game, steps, step_size):
-    """Relative difference between the formula and the explicit product of Hessians; a formula has bound 0."""
+    """Relative difference between the formula and the explicit product of Hessians."""
     hessian = evaluate.policy_hessian(game, [np.zeros((1, 2))] * 2)
     factor = np.linalg.matrix_power(np.eye(4) + step_size * hessian, steps)
     found, formula = smoothness.norm(factor @ hessian @ factor), saddle_smoothness(game.discount, steps, step_size)
-    return Sides(np.abs(found / formula - 1), 0)
+    return Sides(np.abs(found / formula - 1), smoothness.EQUAL)
 
 
 def saddle_smoothness(discount, steps, step_size):
@@ -166,10 +169,12 @@ def _product(factors):
     return total
 
 
-def _slope_change(games, parameters, others, steps, step_size):
+def _slope_change(games, parameters, others, steps, step_size, bound, unmet=""):
+    """Change of the meta-gradient against its bound."""
     smoothness.check_rewards(games)
     slopes = [learners.meta_gradient(games, theta, steps, step_size) for theta in (parameters, others)]
-    return smoothness.distance(*slopes)
+    size = sum(np.linalg.norm(softmax.flatten(slope), axis=-1) for slope in slopes)
+    return Sides(smoothness.distance(*slopes), bound, unmet=unmet, rounding=ROUNDING * size)
 
 
 def _printed_smoothness(run):

@@ -11,12 +11,28 @@ from marlpaper.claims.check import Sides, registry
 from marlpaper.claims.mao2023 import correlated_quantities as correlated
 from marlpaper.claims.mao2023 import meta_lemmas
 from marlpaper.claims.mao2023.correlated import gap
-from marlpaper.claims.mao2023.meta_zero_sum import few_games, mixing, not_equation5, points, repeated, setting, similarity, stacked, starts
+from marlpaper.claims.mao2023.meta_zero_sum import (
+    divergence_rounding,
+    few_games,
+    mixing,
+    not_equation5,
+    points,
+    repeated,
+    setting,
+    similarity,
+    stacked,
+    starts,
+)
 
 
 def trivial(sequence):
     """What the mean gap never exceeds: (...)."""
     return np.mean([correlated.trivial_gap(run.game) for run in sequence.runs], 0)
+
+
+def gap_rounding(sequence):
+    """How well the mean gap is known: (...)."""
+    return np.mean([correlated.value_rounding(run.game) for run in sequence.runs], 0)
 
 
 def printed_step(horizon, iterations, agents, count):
@@ -59,7 +75,8 @@ def theorem6(sequence, games=None, signal="hidden"):
     step = printed_step(first.game.horizon, first.parameters["iterations"], first.game.agents, count)
     measured = np.average([gap(run, signal) for run in sequence.runs], axis=0, weights=weights)
     bound = printed_bound(first, similarity(sequence, weights=weights), count)
-    return Sides(measured, bound, trivial(sequence), few_games(count) or not_equation5(sequence, alpha) or _unmet(sequence, step))
+    unmet = few_games(count) or not_equation5(sequence, alpha) or _unmet(sequence, step)
+    return Sides(measured, bound, trivial(sequence), unmet, gap_rounding(sequence))
 
 
 def _sum_of(measure, sequence):
@@ -79,7 +96,13 @@ def equation72(sequence):
     measured = _sum_of(lambda x, y: stacked(simplex.kl(x, y)).mean(0), sequence)
     bound = _sum_of(lambda x, y: stacked(simplex.kl(simplex.mix(x, alpha), y)).mean(0), sequence)
     price = 4 * horizon * stages * alpha * np.log(actions / alpha)
-    return Sides(measured, bound + price, unmet=few_games(len(sequence.runs)) or not_equation5(sequence))
+    return _divergences(sequence, measured, bound + price, few_games(len(sequence.runs)) or not_equation5(sequence))
+
+
+def _divergences(sequence, measured, bound, unmet):
+    """Sums of divergences of all agents on both sides: (...)."""
+    rounding = sequence.runs[0].game.agents * divergence_rounding(sequence, measured, bound)
+    return Sides(measured, bound, unmet=unmet, rounding=rounding)
 
 
 @registry.claim(
@@ -93,7 +116,7 @@ def equation73(sequence):
     measured = _sum_of(lambda x, y: stacked(simplex.kl(simplex.mix(x, alpha), y)).sum(0), sequence)
     leader = _sum_of(lambda x, y: stacked(simplex.kl(simplex.mix(x, alpha), simplex.mix(x, alpha).mean(0))).sum(0), sequence)
     price = 8 * max(sequence.runs[0].game.actions) * (1 + np.log(count)) / alpha
-    return Sides(measured, leader + price, unmet=not_equation5(sequence))
+    return _divergences(sequence, measured, leader + price, not_equation5(sequence))
 
 
 def average_excess(actions, count):
@@ -120,7 +143,7 @@ def equation73_repaired(sequence):
     measured = _sum_of(lambda x, y: stacked(simplex.kl(x, y), np.sum).mean(0), sequence)
     bound = similarity(sequence, np.sum) / count
     price = game.agents * horizon * stages * states * average_excess(max(game.actions), count)
-    return Sides(measured, bound + price, unmet=not_equation5(sequence))
+    return _divergences(sequence, measured, bound + price, not_equation5(sequence))
 
 
 def counted_entries(sequence):
@@ -181,4 +204,4 @@ def bound_from(sequence, total):
 
 def _theorem6(sequence, excess, other_rule):
     measured = np.mean([correlated.delta_gap(run) for run in sequence.runs], 0)
-    return Sides(measured, repaired_bound(sequence, excess), trivial(sequence), other_rule or _unmet(sequence))
+    return Sides(measured, repaired_bound(sequence, excess), trivial(sequence), other_rule or _unmet(sequence), gap_rounding(sequence))

@@ -7,7 +7,7 @@ at $y_k$. Arrays: points and starts (K, ..., A), the sequence first. Sides are a
 import numpy as np
 
 from marlpaper import simplex
-from marlpaper.claims.check import Sides, registry
+from marlpaper.claims.check import ROUNDING, Sides, registry
 
 
 def average_starts(points, alpha):
@@ -37,8 +37,13 @@ def _loss(points, starts):
     return simplex.kl(points, starts).sum(0)
 
 
-def _too_close(y, floor):
-    low = (y < floor - 1e-12).any()
+def _rounding(count, *sizes):
+    """How well sums of `count` divergences are known: one unit for each, besides their sizes."""
+    return ROUNDING * (count + sum(map(np.abs, sizes)))
+
+
+def _below(y, floor):
+    low = (y < floor * (1 - ROUNDING)).any()
     return f"an entry of y is {y.min():.3g}, the claim needs at least alpha/d" if low else ""
 
 
@@ -68,7 +73,9 @@ def lemma1_repaired(x, y, alpha):
 def _mixing(x, y, alpha, constant, outside):
     d = x.shape[-1]
     bound = simplex.kl(simplex.mix(x, alpha), y) + constant * alpha * np.log(d / alpha)
-    return Sides(simplex.kl(x, y), bound, unmet=outside or _too_close(y, alpha / d))
+    measured = simplex.kl(x, y)
+    finite = np.where(np.isfinite(bound), bound, 0)
+    return Sides(measured, bound, unmet=outside or _below(y, alpha / d), rounding=_rounding(2, finite))
 
 
 @registry.claim(
@@ -88,11 +95,11 @@ def lemma2(points, weights):
     shape = (-1,) + (1,) * (points.ndim - 1)
     column = weights.reshape(shape)
     starts = _delayed(np.cumsum(column * points, 0) / np.cumsum(column, 0))
-    regret = np.tensordot(weights, simplex.kl(points, starts), 1) - deviation(points, weights)
+    paid = np.tensordot(weights, simplex.kl(points, starts), 1)
     with np.errstate(divide="ignore"):
         lipschitz = np.linalg.norm(points, axis=-1) / smallest
     bound = 2 * np.sqrt(2) * (1 - d * smallest) * np.tensordot(weights**2 / (weights + 2 * before), lipschitz, 1)
-    return Sides(regret, bound)
+    return Sides(paid - deviation(points, weights), bound, rounding=_rounding(weights.sum(), paid))
 
 
 @registry.claim(
@@ -103,9 +110,10 @@ def lemma2(points, weights):
 def lemma2_used(points, starts, alpha):
     """Regret of the running mean at each entry."""
     mixed = simplex.mix(points, alpha)
-    regret = _loss(mixed, starts) - deviation(mixed)
+    paid = _loss(mixed, starts)
     bound = 8 * points.shape[-1] * (1 + np.log(len(points))) / alpha
-    return Sides(regret, bound, unmet=unlike(starts, average_starts(points, alpha), "eq. (5)"))
+    unmet = unlike(starts, average_starts(points, alpha), "eq. (5)")
+    return Sides(paid - deviation(mixed), bound, unmet=unmet, rounding=_rounding(len(points), paid))
 
 
 @registry.claim(
@@ -116,7 +124,8 @@ def lemma2_used(points, starts, alpha):
 def lemma2_repaired(points, starts, alpha):
     """The sharper form, joint convexity (36) included."""
     bound = (1 - alpha) * deviation(points) + average_regret(points.shape[-1], len(points), alpha)
-    return Sides(_loss(simplex.mix(points, alpha), starts), bound, unmet=unlike(starts, average_starts(points, alpha), "eq. (5)"))
+    unmet = unlike(starts, average_starts(points, alpha), "eq. (5)")
+    return Sides(_loss(simplex.mix(points, alpha), starts), bound, unmet=unmet, rounding=_rounding(len(points), bound))
 
 
 def average_regret(actions, count, alpha):
@@ -132,7 +141,8 @@ def average_regret(actions, count, alpha):
 def laplace_regret(points, starts):
     """No mixing, no division by alpha: logarithmic in the number of games."""
     bound = deviation(points) + laplace_regret_bound(points.shape[-1], len(points))
-    return Sides(_loss(points, starts), bound, unmet=unlike(starts, laplace_starts(points), "the Laplace rule"))
+    unmet = unlike(starts, laplace_starts(points), "the Laplace rule")
+    return Sides(_loss(points, starts), bound, unmet=unmet, rounding=_rounding(len(points), bound))
 
 
 def laplace_regret_bound(actions, count):

@@ -7,7 +7,7 @@ maximum over states, as printed; the repair needs the sum over states.
 import numpy as np
 
 from marlpaper import meta, simplex
-from marlpaper.claims.check import Sides, registry
+from marlpaper.claims.check import ROUNDING, Sides, registry
 from marlpaper.claims.mao2023 import meta_lemmas, quantities
 from marlpaper.claims.mao2023.zero_sum import gap, printed_cap
 
@@ -50,6 +50,18 @@ def mean_gap(sequence, weights=None):
 def trivial(sequence):
     """What the mean gap never exceeds: (...)."""
     return np.mean([quantities.trivial_gap(run.game) for run in sequence.runs], 0)
+
+
+def gap_rounding(sequence, errors=0.0):
+    """How well the mean gap is known, and a bound with `errors` times the errors of the equilibria: (...)."""
+    games = [run.game for run in sequence.runs]
+    return np.mean([quantities.value_rounding(game) + (errors and errors * quantities.critic_rounding(game)) for game in games], 0)
+
+
+def divergence_rounding(sequence, *divergences):
+    r"""How well sums over $(k,\tau,h)$ of divergences between mixed policies are known, one unit for each besides their size: (...)."""
+    horizon, _, stages, states, _ = setting(sequence)
+    return ROUNDING * (len(sequence.runs) * horizon * stages * states + sum(divergences))
 
 
 def setting(sequence):
@@ -128,7 +140,7 @@ def theorem2(sequence, games=None):
     count, alpha, weights = repeated(sequence, games)
     bound = printed_bound(sequence.runs[0], similarity(sequence, weights=weights), count)
     unmet = few_games(count) or not_equation5(sequence, alpha) or _printed_unmet(sequence)
-    return Sides(mean_gap(sequence, weights), bound, trivial(sequence), unmet)
+    return Sides(mean_gap(sequence, weights), bound, trivial(sequence), unmet, gap_rounding(sequence))
 
 
 def printed_bound(run, delta, count):
@@ -148,7 +160,8 @@ def equation33(sequence):
     """Mean gap against the stacked start divergences; inherits whatever Theorem 1 lacks."""
     horizon, iterations, *_ = setting(sequence)
     distance = np.mean([sum(map(stacked, quantities.start_divergences(run))) for run in sequence.runs], 0)
-    return Sides(mean_gap(sequence), 192 * horizon**3 / iterations * distance, trivial(sequence), _printed_unmet(sequence))
+    bound = 192 * horizon**3 / iterations * distance
+    return Sides(mean_gap(sequence), bound, trivial(sequence), _printed_unmet(sequence), gap_rounding(sequence))
 
 
 @registry.claim(
@@ -165,7 +178,13 @@ def equation34(sequence):
         measured.append(stacked(simplex.kl(x, y)).sum(0))
         price = 4 * count * horizon * stages * alpha * np.log(x.shape[-1] / alpha)
         bound.append(stacked(simplex.kl(simplex.mix(x, alpha), y)).sum(0) + price)
-    return Sides(np.stack(measured), np.stack(bound), unmet=few_games(count) or not_equation5(sequence))
+    return _divergences(sequence, measured, bound, few_games(count) or not_equation5(sequence))
+
+
+def _divergences(sequence, measured, bound, unmet=""):
+    """Sums of divergences on both sides, for both players: (2, ...)."""
+    measured, bound = np.stack(measured), np.stack(bound)
+    return Sides(measured, bound, unmet=unmet, rounding=divergence_rounding(sequence, measured, bound))
 
 
 @registry.claim(
@@ -184,7 +203,7 @@ def equation35(sequence):
         mixed = simplex.mix(x, alpha)
         measured.append(stacked(simplex.kl(mixed, y)).sum(0))
         bound.append(stacked(simplex.kl(mixed, mixed.mean(0))).sum(0) + 8 * x.shape[-1] * (1 + np.log(count)) / alpha)
-    return Sides(np.stack(measured), np.stack(bound), unmet=not_equation5(sequence))
+    return _divergences(sequence, measured, bound, not_equation5(sequence))
 
 
 @registry.claim(
@@ -197,4 +216,4 @@ def equation36(sequence):
     alpha = mixing(sequence)
     measured = [stacked(simplex.kl(mixed, mixed.mean(0))).sum(0) for mixed in (simplex.mix(x, alpha) for x in points(sequence))]
     bound = [(1 - alpha) * stacked(simplex.kl(x, x.mean(0))).sum(0) for x in points(sequence)]
-    return Sides(np.stack(measured), np.stack(bound))
+    return _divergences(sequence, measured, bound)

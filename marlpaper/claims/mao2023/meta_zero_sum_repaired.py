@@ -8,7 +8,7 @@ import numpy as np
 from marlpaper import equilibrium, simplex
 from marlpaper.claims.check import Sides, registry
 from marlpaper.claims.mao2023 import meta_lemmas, quantities
-from marlpaper.claims.mao2023.meta_zero_sum import mean_gap, mixing, not_equation5, points, setting, similarity, stacked, starts, trivial
+from marlpaper.claims.mao2023.meta_zero_sum import divergence_rounding, gap_rounding, mean_gap, mixing, not_equation5, points, setting, similarity, stacked, starts, trivial
 from marlpaper.claims.mao2023.zero_sum_repaired import constants, repaired_bound
 
 
@@ -22,7 +22,8 @@ from marlpaper.claims.mao2023.zero_sum_repaired import constants, repaired_bound
 def equation33_repaired(sequence):
     """Mean gap against the mean of the repaired bounds (b), whatever the meta-rule; the step size may be as large as Theorem 2, repaired, allows."""
     bound = np.mean([repaired_bound(run, constants(run, hat=True), hat=True) for run in sequence.runs], 0)
-    return Sides(mean_gap(sequence), bound, trivial(sequence), _repaired_unmet(sequence))
+    rounding = gap_rounding(sequence, 2 * setting(sequence)[0])
+    return Sides(mean_gap(sequence), bound, trivial(sequence), _repaired_unmet(sequence), rounding)
 
 
 @registry.claim(
@@ -41,7 +42,8 @@ def equation35_repaired(sequence):
         measured.append(stacked(simplex.kl(simplex.mix(x, alpha), y), np.sum).sum(0))
         regret = horizon * stages * states * meta_lemmas.average_regret(x.shape[-1], count, alpha)
         bound.append((1 - alpha) * stacked(simplex.kl(x, x.mean(0)), np.sum).sum(0) + regret)
-    return Sides(np.stack(measured), np.stack(bound), unmet=not_equation5(sequence))
+    measured, bound = np.stack(measured), np.stack(bound)
+    return Sides(measured, bound, unmet=not_equation5(sequence), rounding=divergence_rounding(sequence, measured, bound))
 
 
 def range_of_critic(run):
@@ -97,7 +99,7 @@ def _theorem2(sequence, excess, other_rule):
     bound = 4.2 * horizon / scale * similarity(sequence, np.sum) / count
     bound = bound + 2 * horizon**2 * stages * states / scale * excess
     bound = bound + np.mean([quantities.burn_in(run) for run in sequence.runs], 0)
-    return Sides(mean_gap(sequence), bound, trivial(sequence), other_rule or _repaired_unmet(sequence))
+    return Sides(mean_gap(sequence), bound, trivial(sequence), other_rule or _repaired_unmet(sequence), gap_rounding(sequence, 2 * horizon))
 
 
 @registry.claim(
@@ -122,7 +124,8 @@ def critic_warm_start(sequence):
         bound.append(4 / iterations * (weight * (game_distance(before.game, after.game) + learned)).sum(-1))
     if 2 * iterations <= horizon * (3 * horizon - 1):
         unmet = unmet or f"T is {iterations}, the claim needs more than {horizon * (3 * horizon - 1) // 2}"
-    return Sides(np.stack(measured), np.stack(bound), unmet=unmet)
+    rounding = 4 * horizon * np.mean([quantities.critic_rounding(run.game) for run in sequence.runs], 0)
+    return Sides(np.stack(measured), np.stack(bound), unmet=unmet, rounding=rounding)
 
 
 def game_distance(first, second):

@@ -26,7 +26,7 @@ def prop1(run):
     ascent.half_range(game)  # refuses rewards outside [-1, 1]
     bound, rounding = ascent.run_bound(run, kappa)
     unmet = ascent.above(step_size, ascent.printed_cap(game, kappa))
-    return Sides(ascent.regret(run), bound, unmet=unmet, rounding=rounding)
+    return Sides(ascent.regret(run), bound, unmet=unmet, rounding=rounding + ascent.gap_rounding(game))
 
 
 @registry.claim(
@@ -43,7 +43,8 @@ def prop1_repaired(run):
     kappa = evaluate.mismatch(game)
     constant = ascent.leading_constant(game, step_size, kappa)
     bound, rounding = ascent.run_bound(run, kappa)
-    return Sides(ascent.regret(run), constant * bound, unmet=_smooth(game, step_size, kappa), rounding=constant * rounding)
+    rounding = constant * rounding + ascent.gap_rounding(game)
+    return Sides(ascent.regret(run), constant * bound, unmet=_smooth(game, step_size, kappa), rounding=rounding)
 
 
 @registry.claim(
@@ -126,14 +127,19 @@ def _printed_sequence(games, runs, radicand):
     cap = ascent.printed_cap(games, kappa)
     factor = 8 * kappa**4 * games.agents * ascent.actions(games) / (1 - games.discount) ** 6
     bound = np.sqrt(factor * np.maximum(radicand, 0) / _total(runs))
-    return Sides(_mean_regret(runs), bound, unmet=ascent.other_than(step_size, cap))
+    return Sides(_mean_regret(runs), bound, unmet=ascent.other_than(step_size, cap), rounding=_gap_rounding(games))
 
 
 def _repaired_sequence(games, runs, radicand):
     kappa, step_size = _worst_mismatch(games), _step_size(runs)
     bound = ascent.regret_bound(games, step_size, _total(runs), kappa, radicand)
     constant = ascent.leading_constant(games, step_size, kappa)
-    return Sides(_mean_regret(runs), bound * constant, unmet=_smooth(games, step_size, kappa))
+    return Sides(_mean_regret(runs), bound * constant, unmet=_smooth(games, step_size, kappa), rounding=_gap_rounding(games))
+
+
+def _gap_rounding(games):
+    """The rounding of the game of the sequence whose gaps are known worst, (...)."""
+    return ascent.gap_rounding(games).max(0)
 
 
 def _smooth(game, step_size, kappa):

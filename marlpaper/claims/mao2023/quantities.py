@@ -8,6 +8,7 @@ import functools
 import numpy as np
 
 from marlpaper import equilibrium, simplex
+from marlpaper.claims.check import ROUNDING
 
 
 @functools.lru_cache(maxsize=64)
@@ -61,6 +62,32 @@ def trivial_gap(game):
     r"""What no NE-gap exceeds: $\sum_h\mathrm{sp}(r_h)$, the range of the value. (...)"""
     axes = tuple(range(-3, 0))
     return np.ptp(game.agent_rewards(0), axes).sum(-1)
+
+
+def largest_value(game):
+    r"""$\sum_h\max|r_h|$, which no value exceeds in size: (...)."""
+    return np.abs(game.agent_rewards(0)).max((-3, -2, -1)).sum(-1)
+
+
+def value_rounding(game):
+    """How well a difference of values is known: (...)."""
+    return ROUNDING * largest_value(game)
+
+
+def critic_rounding(game):
+    """How well the exact equilibrium's values are known, which linear programmes find for more than two actions: (...)."""
+    return (ROUNDING if game.actions == (2, 2) else game.horizon * equilibrium.RESIDUAL) * largest_value(game)
+
+
+def matrix_rounding(run):
+    r"""How well differences of entries of $Q_h^\tau(s,\cdot,\cdot)$ are known: (..., stages, H, S)."""
+    return ROUNDING * np.abs(run.stages.q).max((-2, -1))
+
+
+def variation_rounding(run):
+    r"""How well both players' $\sum_j\|\mu^j-\mu^{j-1}\|_1^2$ are known, each move up to `ROUNDING`: each (..., stages, H, S)."""
+    lengths = stage_lengths(run)
+    return tuple(ROUNDING * (2 * np.sqrt(lengths * moved) + ROUNDING * lengths) for moved in run.stages.variations)
 
 
 def coefficients(horizon, step_size, hat=False):

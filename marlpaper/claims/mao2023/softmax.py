@@ -8,7 +8,7 @@ import numpy as np
 
 from marlpaper import evaluate
 from marlpaper.claims import smoothness
-from marlpaper.claims.check import Sides, registry
+from marlpaper.claims.check import ROUNDING, Sides, registry
 from marlpaper.evaluate import softmax
 from marlpaper.evaluate.hessian import blocks
 
@@ -32,7 +32,7 @@ def lemma12_ii(parameters, others):
 @registry.claim("mao2023.lemma12-iii", "Lemma 12 (iii)", r"$\nabla^2\log\pi_\theta(a|s)$ is 12-Lipschitz in $\theta$")
 def lemma12_iii(parameters, others):
     """Change of the curvature between two logits."""
-    return Sides(_curvature_change(parameters, others), 12 * smoothness.distance(parameters, others))
+    return Sides(_curvature_change(parameters, others), 12 * smoothness.distance(parameters, others), rounding=ROUNDING)
 
 
 @registry.claim(
@@ -52,7 +52,8 @@ def lemma12(parameters, others):
 )
 def lemma12_sharper(parameters, others):
     """Variance and third central moment of a variable with range at most the square root of 2."""
-    change = Sides(_curvature_change(parameters, others), np.sqrt(2) / (3 * np.sqrt(3)) * smoothness.distance(parameters, others))
+    bound = np.sqrt(2) / (3 * np.sqrt(3)) * smoothness.distance(parameters, others)
+    change = Sides(_curvature_change(parameters, others), bound, rounding=ROUNDING)
     return _together([Sides(_largest_curvature(parameters), 0.5), change])
 
 
@@ -75,7 +76,8 @@ def lemma13_iii(game, parameters, others):
     """Change of the policy Hessian between two logits."""
     smoothness.check_rewards(game)
     change = smoothness.norm(smoothness.hessian_change(game, parameters, others))
-    return Sides(change, smoothness.printed_constants(game)[2] * smoothness.distance(parameters, others))
+    bound = smoothness.printed_constants(game)[2] * smoothness.distance(parameters, others)
+    return Sides(change, bound, rounding=_hessian_rounding(game, parameters, others))
 
 
 @registry.claim(
@@ -123,28 +125,28 @@ def lemma13_visitation(game, parameters, others):
         where = softmax.point(arrays, softmax.check_parameters(game, theta))
         visited.append((1 - game.discount) * where.visits[..., None] * where.joint)
     moved = np.abs(visited[0] - visited[1]).sum((-2, -1))
-    return Sides(moved, smoothness.distance(parameters, others) / np.sqrt(2 * (1 - game.discount)))
+    return Sides(moved, smoothness.distance(parameters, others) / np.sqrt(2 * (1 - game.discount)), rounding=ROUNDING)
 
 
 @registry.claim(
     "mao2023.lemma15",
     "Lemma 15",
-    r"$\nabla^2_{ij}\Phi=E[Q_i\psi_i\psi_j^\top+Q_i\nabla^2_{ij}\log\pi+\psi_i(\nabla_jQ_i)^\top]+E[\psi_i(\nabla_jQ_i)^\top]^\top$",
+    r"$\nabla^2_{ij}\Phi=E[Q_i\psi_i\psi_j^\top+Q_i\nabla^2_{ij}\log\pi+\psi_i(\nabla_jQ_i)^\top]+E[\psi_i(\nabla_jQ_i)^\top]^\top$ (up to $10^{-9}$)",
 )
 def lemma15(game, parameters, others):
-    r"""Largest difference between the printed formula and the derivative of the gradient, in units of $(1-\gamma)^{-2}$; a formula has bound 0."""
-    return Sides(_formula_error(game, parameters, evaluate.printed_hessian(game, parameters)), 0)
+    r"""Largest difference between the printed formula and the derivative of the gradient, in units of $\frac{\max|r|}{(1-\gamma)^2}$."""
+    return Sides(_formula_error(game, parameters, evaluate.printed_hessian(game, parameters)), smoothness.EQUAL)
 
 
 @registry.claim(
     "mao2023.lemma15-repaired",
     "Lemma 15, repaired",
-    r"$\nabla^2_{ij}\Phi=E[Q_i\psi_i\psi_j^\top+Q_i\nabla^2_{ij}\log\pi+\psi_i(\nabla_jQ_i)^\top+(\nabla_iQ_i)\psi_j^\top]$",
+    r"$\nabla^2_{ij}\Phi=E[Q_i\psi_i\psi_j^\top+Q_i\nabla^2_{ij}\log\pi+\psi_i(\nabla_jQ_i)^\top+(\nabla_iQ_i)\psi_j^\top]$ (up to $10^{-9}$)",
     repairs="mao2023.lemma15",
 )
 def lemma15_repaired(game, parameters, others):
     """The same for the corrected last term."""
-    return Sides(_formula_error(game, parameters, evaluate.policy_hessian(game, parameters)), 0)
+    return Sides(_formula_error(game, parameters, evaluate.policy_hessian(game, parameters)), smoothness.EQUAL)
 
 
 @registry.claim("mao2023.lemma16", "Lemma 16", r"Each block $\nabla^2_{ij}\Phi$ is $\frac{56\sqrt N}{(1-\gamma)^4}$-Lipschitz")
@@ -189,7 +191,9 @@ def _formula_error(game, parameters, hessian):
         direction = tuple(np.broadcast_to(part, theta.shape) for part, theta in zip(softmax.unflatten(unit, like), like, strict=True))
         columns.append(softmax.flatten(evaluate.hessian_product(game, parameters, direction)))
     derivative = np.stack(columns, -1)
-    return (1 - game.discount) ** 2 * np.abs(hessian - derivative).max((-2, -1))
+    largest = np.abs(game.rewards).max(tuple(range(len(game.batch), game.rewards.ndim)))
+    error = (1 - game.discount) ** 2 * np.abs(hessian - derivative).max((-2, -1))
+    return np.divide(error, largest, out=np.zeros_like(error), where=largest > 0)
 
 
 def _block_change(game, parameters, others, constant):
@@ -197,10 +201,16 @@ def _block_change(game, parameters, others, constant):
     change, parts = smoothness.hessian_change(game, parameters, others), blocks(game)
     largest = np.max([smoothness.norm(change[..., row, column]) for row in parts for column in parts], axis=0)
     bound = constant * np.sqrt(game.agents) / (1 - game.discount) ** 4
-    return Sides(largest, bound * smoothness.distance(parameters, others))
+    return Sides(largest, bound * smoothness.distance(parameters, others), rounding=_hessian_rounding(game, parameters, others))
+
+
+def _hessian_rounding(game, parameters, others):
+    """How well a change of the Hessian is known: (...)."""
+    return ROUNDING * sum(smoothness.norm(evaluate.policy_hessian(game, theta)) for theta in (parameters, others))
 
 
 def _together(parts):
     """Several claims as one: (parts, ...)."""
-    measured, bound = (np.stack(np.broadcast_arrays(*side)) for side in zip(*((part.measured, part.bound) for part in parts), strict=True))
-    return Sides(measured, bound)
+    triples = [np.broadcast_arrays(part.measured, part.bound, part.rounding) for part in parts]
+    measured, bound, rounding = (np.stack(np.broadcast_arrays(*side)) for side in zip(*triples, strict=True))
+    return Sides(measured, bound, rounding=rounding)

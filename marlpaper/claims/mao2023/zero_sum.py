@@ -6,7 +6,7 @@ Every function takes a recorded run of Algorithm 1 and returns both sides, entry
 import numpy as np
 
 from marlpaper import evaluate
-from marlpaper.claims.check import Sides, registry
+from marlpaper.claims.check import ROUNDING, Sides, registry
 from marlpaper.claims.mao2023 import quantities
 
 KL = r"\big(D(\mu_h^{\tau\dagger}\Vert\tilde\mu_h^\tau)+D(\nu_h^{\tau\dagger}\Vert\tilde\nu_h^\tau)\big)"
@@ -15,6 +15,12 @@ KL = r"\big(D(\mu_h^{\tau\dagger}\Vert\tilde\mu_h^\tau)+D(\nu_h^{\tau\dagger}\Ve
 def gap(run):
     """NE-gap of the run's output, the average policy: (...)."""
     return evaluate.nash_gap(run.game, run.average_policy)
+
+
+def gap_sides(run, bound, unmet="", errors=0.0):
+    r"""The gap against a bound with at most `errors` times the value errors in it, each known as well as the exact equilibrium."""
+    rounding = quantities.value_rounding(run.game) + errors * quantities.critic_rounding(run.game)
+    return Sides(gap(run), bound, quantities.trivial_gap(run.game), unmet, rounding)
 
 
 def printed_cap(run):
@@ -40,7 +46,7 @@ def lemma7(run):
     weights = run.stages.lengths[:, None] / run.parameters["iterations"]
     delta, _ = quantities.value_errors(run)
     bound = (weights * (2 * (first + second).max(-1) + 4 * delta)).sum((-2, -1))
-    return Sides(gap(run), bound, quantities.trivial_gap(run.game))
+    return gap_sides(run, bound, errors=4 * run.game.horizon)
 
 
 def regret_bounds(run, variation, negative, extra=0.0):
@@ -63,7 +69,22 @@ def regret_bounds(run, variation, negative, extra=0.0):
 )
 def lemma8(run):
     """Per-state regrets of both players against start, opponent's variation and own variation."""
-    return Sides(np.stack(run.stages.regrets), regret_bounds(run, 2, 1 / 8), unmet=quantities.unmet(run))
+    return regret_sides(run, 2, 1 / 8, unmet=quantities.unmet(run))
+
+
+def regret_sides(run, *constants, unmet):
+    """Both regrets against `regret_bounds`, whose terms may cancel: (2, ..., stages, H, S)."""
+    return Sides(np.stack(run.stages.regrets), regret_bounds(run, *constants), unmet=unmet, rounding=_regret_rounding(run, *constants))
+
+
+def _regret_rounding(run, variation, negative, extra=0.0):
+    step, lengths, scale = run.parameters["step_size"], quantities.stage_lengths(run), run.game.horizon**2
+    moved = quantities.variation_rounding(run)
+    terms = [
+        ROUNDING * (d / step + extra) + variation * step * scale * moved[1 - i] + negative / step * moved[i]
+        for i, d in enumerate(quantities.start_divergences(run))
+    ]
+    return quantities.matrix_rounding(run) + np.stack(terms) / lengths
 
 
 @registry.claim(
@@ -74,8 +95,10 @@ def lemma8(run):
 def lemma8_sum(run):
     """Sum of both regrets against start divergences less the variations."""
     step, lengths = run.parameters["step_size"], quantities.stage_lengths(run)
-    bound = (sum(quantities.start_divergences(run)) / step - 4 * step * run.game.horizon**3 * sum(run.stages.variations)) / lengths
-    return Sides(sum(run.stages.regrets), bound, unmet=quantities.unmet(run, printed_cap(run)))
+    starts = sum(quantities.start_divergences(run)) / step / lengths
+    moves, moves_rounding = (4 * step * run.game.horizon**3 * sum(parts) / lengths for parts in (run.stages.variations, quantities.variation_rounding(run)))
+    rounding = 2 * quantities.matrix_rounding(run) + ROUNDING * starts + moves_rounding
+    return Sides(sum(run.stages.regrets), starts - moves, unmet=quantities.unmet(run, printed_cap(run)), rounding=rounding)
 
 
 @registry.claim(
@@ -88,7 +111,13 @@ def lemma9(run):
     distance, _ = quantities.distances(run)
     lengths = run.stages.lengths[:, None]
     bound = 12 / (run.parameters["step_size"] * lengths) * diagonal_sums(distance)
-    return Sides(quantities.value_errors(run)[0], bound, unmet=quantities.unmet(run, printed_cap(run)))
+    rounding = critic_rounding(run)
+    return Sides(quantities.value_errors(run)[0], bound, unmet=quantities.unmet(run, printed_cap(run)), rounding=rounding)
+
+
+def critic_rounding(run):
+    """`quantities.critic_rounding` for every stage and step: (..., 1, 1)."""
+    return np.asarray(quantities.critic_rounding(run.game))[..., None, None]
 
 
 def diagonal_sums(entries):
@@ -108,7 +137,7 @@ def lemma10(run):
     """Recursion at every stage; what does not exist counts as 0, as the printed induction does."""
     delta, _ = quantities.value_errors(run)
     regret = np.maximum(*run.stages.regrets).max(-1)
-    return Sides(delta, shifted(delta + regret))
+    return Sides(delta, shifted(delta + regret), rounding=2 * critic_rounding(run))
 
 
 def shifted(entries):
@@ -122,7 +151,8 @@ def shifted(entries):
 def lemma11(run):
     r"""$-(\mathrm{reg}_1+\mathrm{reg}_2)$ against $2\delta$."""
     delta, _ = quantities.value_errors(run)
-    return Sides(-sum(run.stages.regrets), 2 * delta[..., None])
+    rounding = 2 * (quantities.matrix_rounding(run) + critic_rounding(run)[..., None])
+    return Sides(-sum(run.stages.regrets), 2 * delta[..., None], rounding=rounding)
 
 
 @registry.claim(
@@ -148,14 +178,14 @@ def theorem1_step_size(run):
 def _first_claim(run, constant):
     distance, _ = quantities.distances(run)
     bound = constant / run.parameters["iterations"] * distance.sum((-2, -1))
-    return Sides(gap(run), bound, quantities.trivial_gap(run.game), quantities.unmet(run, printed_cap(run)))
+    return gap_sides(run, bound, quantities.unmet(run, printed_cap(run)))
 
 
 @registry.claim("mao2023.theorem1-uniform", "Theorem 1, uniform start", r"uniform start, $\eta\le\frac1{8H^2}$: $\text{NE-gap}\le\frac{768H^5\log T\log(AB)}T$")
 def theorem1_uniform(run):
     """Gap from uniform starts; the step size of the proof is $1/(8H^2)$."""
     bound = uniform_bound(run, 768, 5)
-    return Sides(gap(run), bound, quantities.trivial_gap(run.game), quantities.unmet(run, printed_cap(run)) or not_uniform(run))
+    return gap_sides(run, bound, quantities.unmet(run, printed_cap(run)) or not_uniform(run))
 
 
 def uniform_bound(run, constant, power):
@@ -166,5 +196,5 @@ def uniform_bound(run, constant, power):
 
 def not_uniform(run):
     """A sentence if the run did not start from uniform policies, else ""."""
-    same = all(np.allclose(start, 1 / start.shape[-1]) for start in run.stages.starts)
+    same = all(np.allclose(start, 1 / start.shape[-1], rtol=ROUNDING, atol=0) for start in run.stages.starts)
     return "" if same else "the initial policies are not uniform"

@@ -6,9 +6,9 @@ sum of regrets is a duality gap), and allow the larger step size $\eta\le1/(4H)$
 
 import numpy as np
 
-from marlpaper.claims.check import Sides, registry
+from marlpaper.claims.check import ROUNDING, Sides, registry
 from marlpaper.claims.mao2023 import quantities
-from marlpaper.claims.mao2023.zero_sum import gap, not_uniform, regret_bounds, shifted, uniform_bound
+from marlpaper.claims.mao2023.zero_sum import critic_rounding, gap_sides, not_uniform, regret_sides, shifted, uniform_bound
 
 
 def _assumptions(run, order="repaired"):
@@ -37,7 +37,7 @@ def stage_count_repaired(run):
 )
 def lemma7_repaired(run):
     r"""As Lemma 7, with the span $e\le2\delta$ in place of $2\delta$."""
-    return Sides(gap(run), 2 * (_shares(run) * _regrets_and_spans(run)).sum((-2, -1)), quantities.trivial_gap(run.game))
+    return gap_sides(run, 2 * (_shares(run) * _regrets_and_spans(run)).sum((-2, -1)), errors=4 * run.game.horizon)
 
 
 def _shares(run):
@@ -56,7 +56,7 @@ def _regrets_and_spans(run):
 )
 def lemma8_repaired(run):
     """Regrets of both players in the repaired order."""
-    return Sides(np.stack(run.stages.regrets), regret_bounds(run, 1 / 4, 1 / 6), unmet=quantities.unmet(run, order="repaired"))
+    return regret_sides(run, 1 / 4, 1 / 6, unmet=quantities.unmet(run, order="repaired"))
 
 
 @registry.claim(
@@ -69,7 +69,7 @@ def lemma8_printed_order(run):
     """Regrets of both players in the printed order, whose auxiliary step comes before the first play."""
     horizon = run.game.horizon
     extra = horizon + run.parameters["step_size"] * horizon**2 / 8
-    return Sides(np.stack(run.stages.regrets), regret_bounds(run, 1 / 4, 1 / 8, extra), unmet=_assumptions(run, "printed"))
+    return regret_sides(run, 1 / 4, 1 / 8, extra, unmet=_assumptions(run, "printed"))
 
 
 @registry.claim(
@@ -85,7 +85,7 @@ def lemma8_sum_repaired(run):
     first, second = (d / (step * quantities.stage_lengths(run)) for d in quantities.start_divergences(run))
     measured = np.stack([sum(run.stages.regrets), *run.stages.regrets])
     bound = np.stack([first + second, (first + r * second) / (1 - r), (second + r * first) / (1 - r)])
-    return Sides(measured, bound, unmet=_assumptions(run))
+    return Sides(measured, bound, unmet=_assumptions(run), rounding=2 * quantities.matrix_rounding(run))
 
 
 @registry.claim(
@@ -96,7 +96,7 @@ def lemma8_sum_repaired(run):
 )
 def lemma9_repaired(run):
     """Spans of the value error against the unrolled recursion, terminal error kept."""
-    return Sides(quantities.value_errors(run)[1], unrolled_spans(run))
+    return Sides(quantities.value_errors(run)[1], unrolled_spans(run), rounding=2 * run.game.horizon * critic_rounding(run))
 
 
 def unrolled_spans(run):
@@ -121,7 +121,7 @@ def lemma10_repaired(run):
     delta, span = quantities.value_errors(run)
     first, second = run.stages.regrets
     bounds = [shifted(delta + np.maximum(first, second).max(-1)), shifted(span + first.max(-1) + second.max(-1))]
-    return Sides(np.stack([delta, span])[..., 1:, :], np.stack(bounds)[..., 1:, :])
+    return Sides(np.stack([delta, span])[..., 1:, :], np.stack(bounds)[..., 1:, :], rounding=4 * critic_rounding(run))
 
 
 @registry.claim(
@@ -132,7 +132,7 @@ def lemma10_repaired(run):
 )
 def lemma11_repaired(run):
     r"""$-(\mathrm{reg}_1+\mathrm{reg}_2)$ against 0: inside a stage the matrix is fixed."""
-    return Sides(-sum(run.stages.regrets), 0.0)
+    return Sides(-sum(run.stages.regrets), 0.0, rounding=2 * quantities.matrix_rounding(run))
 
 
 def constants(run, hat):
@@ -149,7 +149,7 @@ def repaired_bound(run, per_step, hat=False, free_energy=False, extra=0.0):
 
 def _repaired(run, per_step, order="repaired", **options):
     bound = repaired_bound(run, per_step, **options)
-    return Sides(gap(run), bound, quantities.trivial_gap(run.game), _assumptions(run, order))
+    return gap_sides(run, bound, _assumptions(run, order), errors=2 * run.game.horizon)
 
 
 @registry.claim(
@@ -224,4 +224,4 @@ def theorem1_repaired_uniform(run):
     if constant is None:
         problem = problem or "the step size is neither 1/(4H) nor 1/(8H)"
     bound = np.inf if problem else uniform_bound(run, constant, 4)
-    return Sides(gap(run), bound, quantities.trivial_gap(run.game), problem)
+    return gap_sides(run, bound, problem)
