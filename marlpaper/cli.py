@@ -100,10 +100,11 @@ def _add_claims(command):
     one.add_argument("id", metavar="ID", help="a claim, e.g. mao2023.lemma8")
     one.add_argument("--instance", metavar="FILE", help="check it on this instance, as `marlpaper falsify` writes them")
     hunt = command(_falsify, "falsify", "search for the worst case of a claim, and shrink it to one that can be read")
-    hunt.add_argument("id", metavar="ID", help="a claim, e.g. mao2023.lemma9, or all")
+    hunt.add_argument("id", metavar="ID", help="a claim, e.g. mao2023.lemma9; all; or printed, for those that fail as printed")
     hunt.add_argument("--trials", type=_positive, default=100_000, metavar="N", help="instances to try (default: 100000)")
     hunt.add_argument("--seed", type=int, default=0, metavar="S", help="of the random numbers (default: 0)")
     hunt.add_argument("--budget", type=float, metavar="SECONDS", help="begin nothing new after this time (default: no limit)")
+    hunt.add_argument("--first", action="store_true", help="stop at the first violation of each claim")
     hunt.add_argument("--jobs", type=_positive, default=os.cpu_count(), metavar="N", help="processes (default: all cores)")
     hunt.add_argument("--scheduler", metavar="ADDRESS", help="run on this Dask cluster, e.g. tcp://10.0.0.5:8786")
     hunt.add_argument("--output", default="runs/worst-cases", metavar="FOLDER", help="where to write the worst case (default: %(default)s)")
@@ -224,11 +225,14 @@ def _verdict(check):
 def _falsify(options):
     from marlpaper import claims, falsifier
 
-    ids = [id for id, claim in claims.all().items() if claim.function] if options.id == "all" else [options.id]
+    everything = claims.all()
+    failing = [id for id, item in falsifier.known().items() if not item.check().holds] if options.id == "printed" else []
+    ids = {"all": [id for id, claim in everything.items() if claim.function], "printed": failing}.get(options.id, [options.id])
     broken = 0
     for id in ids:
         with _refused():
-            found = falsifier.search(id, options.trials, options.seed, options.budget, options.jobs, options.scheduler)
+            trials = options.trials if len(ids) == 1 else falsifier.all_trials(id, options.trials)
+            found = falsifier.search(id, trials, options.seed, options.budget, options.jobs, options.scheduler, options.first)
         smallest = falsifier.shrink(found.instance)
         path = falsifier.path_of(id, options.output)
         falsifier.save(path, smallest)

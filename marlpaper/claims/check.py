@@ -20,10 +20,12 @@ RESOLVED = 1e-6
 
 VERDICTS = (
     "holds on all runs",
+    "holds with a restriction",
     "fails as printed — repaired",
     "fails as printed",
     "vacuous here",
     "not decided by these runs",
+    "states no constant",
     "not covered yet",
 )
 
@@ -65,6 +67,14 @@ class Claim:
         Returns `Sides`; `None` if no notebook covers the claim yet.
     repairs : str or None
         The id of the printed claim that this one mends.
+    restricts : str or None
+        The id of the claim of which this one is the part that holds.
+    scope : str
+        With `restricts`: where that claim fails and where it holds, e.g. "fails at T = 1, holds for T ≥ 2".
+    proof : str or None
+        Where this claim is proved: a chapter and a label in it, e.g. "mao2023-theorem-1#theorem-1-repaired".
+    constant : bool
+        Whether the claim names all its constants; one that does not cannot be decided by runs.
     """
 
     id: str
@@ -72,6 +82,10 @@ class Claim:
     statement: str
     function: Callable | None = None
     repairs: str | None = None
+    restricts: str | None = None
+    scope: str = ""
+    proof: str | None = None
+    constant: bool = True
 
     @property
     def paper(self):
@@ -119,20 +133,20 @@ class Check:
 class Registry(dict):
     """All claims by id; `registry.claim(...)` registers a function as the claim of an id."""
 
-    def claim(self, id, title, statement, repairs=None):
-        """Decorator: the function computes both sides of the claim `id`."""
+    def claim(self, id, title, statement, **further):
+        """Decorator: the function computes both sides of the claim `id`; further attributes as in `Claim`."""
 
         def register(function):
-            self.add(id, title, statement, function, repairs)
+            self.add(id, title, statement, function, **further)
             return function
 
         return register
 
-    def add(self, id, title, statement, function=None, repairs=None):
+    def add(self, id, title, statement, function=None, **further):
         """Register a claim; without a function it is listed as not covered yet."""
         if id in self:
             raise ValueError(f"the claim {id!r} is registered twice.")
-        self[id] = Claim(id, title, statement, function, repairs)
+        self[id] = Claim(id, title, statement, function, **further)
 
     def find(self, id):
         """The claim `id`.
@@ -219,11 +233,12 @@ def check(id, *arguments, instance="", parameters=None, **keywords):
     UnknownNameError
         If the id is unknown.
     ValueError
-        If the claim has no function yet, or one of its sides is NaN.
+        If the claim has no function, or one of its sides is NaN.
     """
     claim = registry.find(id)
     if claim.function is None:
-        raise ValueError(f"the claim {id!r} is not covered yet, expected one with a function.")
+        problem = "is not covered yet" if claim.constant else "names no constant, so no instance decides it"
+        raise ValueError(f"the claim {id!r} {problem}, expected one with a function.")
     sides = Sides(*claim.function(*arguments, **keywords))
     measured, bound, rounding = (np.asarray(side, float) for side in (sides.measured, sides.bound, sides.rounding))
     for name, side in (("measured", measured), ("bound", bound)):
@@ -277,8 +292,9 @@ def ledger(checks_by_notebook):
     Returns
     -------
     list of dict
-        Keys claim, paper, statement, title, repairs, function (its full name), notebook (the one that checks it most often, other
-        than on what a search found), verdict, worst_ratio, searched_ratio (the largest of what a search found), instances.
+        Keys claim, paper, statement, title, repairs, restricts, scope, function (its full name), notebook (the one that checks it most
+        often, other than on what a search found), verdict, stands_on (what is behind a verdict that holds: `STANDS_ON`), proof, attacked
+        (how many instances a search tried), worst_ratio, searched_ratio (the largest of what a search found), instances.
     """
     rows = []
     for claim in registry.values():
@@ -293,9 +309,14 @@ def ledger(checks_by_notebook):
                 "title": claim.title,
                 "statement": claim.statement,
                 "repairs": claim.repairs,
+                "restricts": claim.restricts,
+                "scope": claim.scope,
                 "function": f"{claim.function.__module__}.{claim.function.__qualname__}" if claim.function else None,
                 "notebook": max(notebooks, key=notebooks.count, default=None),  # the first of those with most checks
                 "verdict": verdict(claim, items),
+                "stands_on": stands_on(claim, items),
+                "proof": claim.proof,
+                "attacked": max((item["parameters"].get("games", 0) for item in searched), default=0),
                 "worst_ratio": _largest_ratio(items),
                 "searched_ratio": _largest_ratio(searched),
                 "instances": len(items),
@@ -309,14 +330,31 @@ def _largest_ratio(items):
     return max((float(item["ratio"]) for item in items if not item.get("unmet")), default=None)
 
 
+STANDS_ON = ("proved here", "attacked", "runs only")
+"""What is behind a claim that holds: a proof in this book, else a search for a violation, else the runs of the chapters."""
+
+
+def stands_on(claim, checks):
+    """The strongest of `STANDS_ON`, "" if the claim does not hold on all checks."""
+    if verdict(claim, checks) not in ("holds on all runs", "vacuous here"):
+        return ""
+    if claim.proof:
+        return "proved here"
+    return "attacked" if any(item.get("parameters", {}).get("games") for item in checks) else "runs only"
+
+
 def verdict(claim, checks):
     """The ledger's words for a list of checks of one claim, computed from them alone."""
+    if not claim.constant:
+        return "states no constant"
     if not checks:
         return "not covered yet"
     checks = [item for item in checks if not item.get("unmet")]
     if not checks:
         return "not decided by these runs"
     if not all(item["holds"] for item in checks):
+        if any(other.restricts == claim.id for other in registry.values()):
+            return "holds with a restriction"
         repaired = any(other.repairs == claim.id for other in registry.values())
         return "fails as printed — repaired" if repaired else "fails as printed"
     if all(item.get("vacuous") for item in checks):

@@ -24,6 +24,7 @@ r"""$1.6\sqrt2$ rounded up: the derived constant of the cooperative regret."""
     "Q-ascent is policy gradient with a weighted regulariser",
     r"$\partial V_i(\rho)/\partial\pi_i(a|s)=\frac{d_\rho(s)}{1-\gamma}\bar Q_i(s,a)$, and $P_\Delta(\pi_i+\alpha\bar Q_i)$ maximises "
     r"$\langle p,\nabla_{\pi_i}V_i\rangle-\sum_s\frac{d_\rho(s)}{2\eta}\Vert p-\pi_i\Vert^2$ with $\alpha=\frac\eta{1-\gamma}$ (up to $10^{-6}$ of the largest slope)",
+    proof="ding2022-q-ascent#q-ascent-derivation",
 )
 def equivalence(run):
     """Error of the gradient formula, and how far the recorded steps are from the maximiser: two rows.
@@ -61,7 +62,7 @@ def _gradient_error(game, policy, agent, slope):
     return np.abs(difference - (slope * towards).sum((-1, -2))).max()
 
 
-@registry.claim("ding2022.mismatch-order", "Order of the mismatches", r"$d_c\le d_p\le d$, $d_c=\sum_s\sup_\pi d_\rho^\pi(s)$, $d_p=\min(d,S)$")
+@registry.claim("ding2022.mismatch-order", "Order of the mismatches", r"$d_c\le d_p\le d$, $d_c=\sum_s\sup_\pi d_\rho^\pi(s)$, $d_p=\min(d,S)$", proof="ding2022-q-ascent#q-ascent-claims")
 def mismatch_order(game):
     """The free-denominator mismatch against $\\min(\\kappa,S)$, and that against $\\kappa$: (2, ...)."""
     kappa = evaluate.mismatch(game)
@@ -96,6 +97,7 @@ def mpg_regret(run):
     r"Any $\nu$, $\alpha L_\nu<1$: $\text{Nash-Regret}(T)\le C\sqrt{\frac{\kappa_{\rho,\nu}(\Phi^T-\Phi^0)(\nu)}{\alpha T(1-\gamma)^2}}$; at "
     r"$\alpha=\frac1{2L_\nu}$ this is of order $\min(d,S)^{5/4}$",
     repairs="ding2022.mpg-regret",
+    proof="ding2022-q-ascent#q-ascent-regret",
 )
 def mpg_regret_repaired(run, reference=None):
     """Mean gap against the bound at the start distribution `reference`, $\\nu$ (default: $\\rho$).
@@ -134,6 +136,7 @@ def cooperative_regret(run):
     r"$c=1-\frac{\alpha\beta A(N-1)}{2(1-\gamma)}>0$: $\text{Nash-Regret}(T)\le\frac{\sqrt2+\alpha\beta\sqrt A/(1-\gamma)}{\sqrt c}"
     r"\sqrt{\frac{d_c(V^T-V^0)(\nu^\star)}{\alpha T(1-\gamma)^2}}$, $\nu^\star\propto\sup_\pi d_\rho^\pi$",
     repairs="ding2022.cooperative-regret",
+    proof="ding2022-q-ascent#q-ascent-regret",
 )
 def cooperative_regret_repaired(run):
     """Mean gap against the bound at the best start distribution; every step size with $c>0$."""
@@ -153,6 +156,7 @@ def cooperative_regret_repaired(run):
     "One-step improvement in cooperative games (derived here)",
     r"Any start $\nu$: $V^{t+1}(\nu)-V^t(\nu)\ge\frac c{\alpha(1-\gamma)}\sum_{s,i}d_\nu^{\pi^{t+1}}(s)\Vert\pi_i^{t+1}-\pi_i^t\Vert^2$, "
     r"$c=1-\frac{\alpha\beta A(N-1)}{2(1-\gamma)}$",
+    proof="ding2022-q-ascent#q-ascent-regret",
 )
 def cooperative_improvement(run, reference=None):
     """$c$ against the rise of the value in units of the squared step lengths, at the start `reference`: (T, ...)."""
@@ -192,6 +196,7 @@ def no_state_dependence(run, tolerance, kappa):
     "Regret of projected policy gradient (derived here)",
     r"$\eta\le\frac1{2L\max\rho}$: $\text{Nash-Regret}(T)\le C_1\kappa\sqrt{\frac{2S(\Phi^T-\Phi^0)}{\eta T(1-\gamma)^2}}$, "
     r"$C_1=\sqrt2+\frac{\eta\kappa\beta\sqrt A\max\rho}{(1-\gamma)^2}$",
+    proof="ding2022-state-dependence#state-dependence-where",
 )
 def projected_gradient_regret(run):
     """Mean gap of direct policy gradient against its bound: the explicit $S$, and the step size that cancels it."""

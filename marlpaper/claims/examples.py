@@ -37,7 +37,8 @@ def run(id):
     ValueError
         If the claim is not covered yet.
     """
-    claims.registry.find(id)
+    if claims.registry.find(id).function is None:
+        return claims.check(id)  # says why not
     matching = [prefix for prefix in EXAMPLES if id.startswith(prefix)]
     if not matching:
         raise ValueError(f"the claim {id!r} is not covered yet, expected one with a default instance.")
@@ -53,7 +54,7 @@ def random_zero_sum_run(id):
     game = games.random_game(np.random.default_rng(0), horizon=4, states=3, actions=(3, 2))
     printed = ("repaired" not in id and "precise" not in id and "free" not in id) or "printed-order" in id
     step_size = 1 / (8 * 4**2) if printed else 1 / (4 * 4)
-    recorded = _recorded(game, step_size, "printed" if printed else "repaired")
+    recorded = _recorded(game, step_size, "printed" if printed and id != "mao2023.theorem1-restricted" else "repaired")
     return (recorded,), "random game, 3 states, 3×2 actions, H=4, T=300, uniform start"
 
 
@@ -233,12 +234,13 @@ def sampled_run(id):
     return ((run, 0.1) if "sample" in id else (run,)), words
 
 
-@example("ding2022.game-agnostic", "ding2022.plain-ascent")
+@example("ding2022.game-agnostic-one-state", "ding2022.plain-ascent")
 def pennies_run(id):
-    """Matching pennies from a start off the equilibrium: the optimistic algorithm, or the plain one."""
+    """Matching pennies from a start off the equilibrium: the optimistic algorithm in one state, or the plain one in two."""
     start = [[[0.6, 0.4], [0.5, 0.5]], [[0.5, 0.5], [0.4, 0.6]]]
     if "plain" in id:
         run = learners.q_ascent(games.load("matching-pennies"), 1000, 0.1, start, checkpoints=range(1001))
         return (run,), "matching pennies, γ=0.8, plain Q-ascent, α=0.1, T=1000"
-    run = learners.optimistic_q_ascent(games.load("uneven-pennies"), 2000, 0.1, initial=start, checkpoints=range(2001))
-    return (run,), "uneven pennies, γ=0.8, optimistic Q-ascent, α=0.1, T=2000"
+    game = games.zero_sum([[[1.0, 0.0], [0.0, 1.0]]], np.ones((1, 2, 2, 1)), 0, 0.8)
+    run = learners.optimistic_q_ascent(game, 2000, 0.25, initial=[part[:1] for part in start], checkpoints=range(2001))
+    return (run,), "matching pennies in one state, γ=0.8, optimistic Q-ascent, α=1/4, T=2000"

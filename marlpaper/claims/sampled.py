@@ -69,6 +69,7 @@ def mpg_agnostic_regret(run):
     r"Any $\xi>0$ and $c=1-\frac{\alpha\beta A(N-1)}{2(1-\gamma)}>0$: $\text{Nash-Regret}(T)\le\frac B{1-\gamma}\sqrt{\frac d{1-\gamma}\Big[\frac{2(1-\gamma)}{c\,\alpha}\frac{V^T-V^0}T+\frac E{c^2}\Big]}"
     r"+\frac{\sqrt{2E}}{1-\gamma}+\frac{\xi(1-1/A)}{(1-\gamma)^2}$, $E=\frac{dAN\varepsilon_{stat}}{(1-\gamma)\xi}$, $B=\sqrt2+\frac{\alpha\beta\sqrt A}{1-\gamma}$",
     repairs="ding2022.cooperative-agnostic-regret",
+    proof="ding2022-function-approximation#approximation-theorem",
 )
 def cooperative_agnostic_regret_repaired(run):
     """Mean gap of every repetition against the bound with its measured rise and its measured error."""
@@ -85,6 +86,7 @@ def cooperative_agnostic_regret_repaired(run):
     r"Any $\xi>0$ and $c=1-\alpha L>0$: $\text{Nash-Regret}(T)\le\frac B{1-\gamma}\sqrt{\frac d{1-\gamma}\Big[\frac{2(1-\gamma)}{c\,\alpha}\frac{\Phi^T-\Phi^0}T+\frac E{c^2}\Big]}"
     r"+\frac{\sqrt{2dE/(1-\gamma)}}{1-\gamma}+\frac{\xi(1-1/A)}{(1-\gamma)^2}$, $E=\frac{AN\varepsilon_{stat}}\xi$: $d$ in place of $d^2$ in the cube root",
     repairs="ding2022.mpg-agnostic-regret",
+    proof="ding2022-function-approximation#approximation-theorem",
 )
 def mpg_agnostic_regret_repaired(run):
     """Mean gap of every repetition against the bound with its measured rise and its measured error."""

@@ -8,8 +8,8 @@ takes away what the worst instance does not need.
 
 from marlpaper.falsifier.assignments import assigned
 from marlpaper.falsifier.instances import Case, load, save
-from marlpaper.falsifier.search import Found, search
+from marlpaper.falsifier.search import Found, all_trials, search
 from marlpaper.falsifier.shrink import shrink
 from marlpaper.falsifier.store import known, path_of
 
-__all__ = ["Case", "Found", "assigned", "known", "load", "path_of", "save", "search", "shrink"]
+__all__ = ["Case", "Found", "all_trials", "assigned", "known", "load", "path_of", "save", "search", "shrink"]

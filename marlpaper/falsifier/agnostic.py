@@ -1,12 +1,7 @@
 r"""Kinds for `ding2022`'s learners that know less: Q-ascent from rollouts, and learning without knowing the game.
 
-Claims whose constants are put in by this book, because the paper prints none, are about runs long enough to converge, on games that
-do not converge arbitrarily slowly. Hence *pennies*: zero-sum games with two actions in which each player wants to match, or not to, by a margin of
-at least 0.6, on kernels that no action moves. Their equilibrium is inside the square, as the claim on plain Q-ascent needs.
-
-The optimistic learner starts at least half uniform. From a pure start the first gap can be the largest possible, and the constant that was put
-in is the least that serves at $t=1$: where the first step takes a fifth of the gap away, it is 1 % too small at $t=2$. That is a violation
-of the constant, not of the theorem, whose constant is free.
+*Pennies* are zero-sum games with two actions in which each player wants to match, or not to, by a margin of at least 0.6, on kernels that no
+action moves. Their equilibrium is inside the square, as the claim on plain Q-ascent needs.
 """
 
 import numpy as np
@@ -14,16 +9,17 @@ import numpy as np
 from marlpaper import features, games, learners, simplex
 from marlpaper.falsifier import potential
 from marlpaper.falsifier.arrays import Array
-from marlpaper.falsifier.kinds import kind, one_of
-
-LONG = 200
-"""Iterations of the optimistic learner: the claims on it are about the last tenth of a run."""
+from marlpaper.falsifier.kinds import WORDS, kind, one_of
 
 MARGIN = 0.8
 """What matching pays more than not matching, before rewards are moved by at most 0.2."""
 
 SMALLEST_GAP = 1e-3
 """Below this no tolerance is set: the count of rollouts grows like its inverse fifth power."""
+
+
+WORDS["structure"] = (*WORDS["structure"], "zero-sum")
+WORDS["structure_of_two"] = ("common", "zero-sum")
 
 
 def _pennies_settings(rng, options):
@@ -47,11 +43,6 @@ def _pennies_arrays(settings):
     } | potential._start_arrays(settings)
 
 
-def _inner_pennies_arrays(settings):
-    starts = {f"start{agent}": Array(("states", f"actions{agent}"), "simplex", floor=0.5) for agent in range(2)}
-    return _pennies_arrays(settings) | starts
-
-
 def _pennies_run(learner, settings, arrays, iterations):
     reward = MARGIN * np.eye(2) + (1 - MARGIN) * arrays["reward"]
     kernel = np.broadcast_to(arrays["kernel"][..., None, None, :], (*reward.shape, reward.shape[-3]))
@@ -66,10 +57,34 @@ def plain_pennies(settings, arrays):
     return _pennies_run(learners.q_ascent, settings, arrays, settings["iterations"])
 
 
-@kind("optimistic ascent on pennies", _pennies_settings, _inner_pennies_arrays)
-def optimistic_pennies(settings, arrays):
-    """A run of optimistic Q-ascent of fixed length; the factor is the step size."""
-    return _pennies_run(learners.optimistic_q_ascent, settings, arrays, LONG)
+def _one_state_settings(rng, options):
+    return {
+        "structure": str(one_of(rng, WORDS["structure_of_two"])),
+        "actions": list(one_of(rng, ((2, 2), (2, 2), (2, 3), (3, 3), (1, 2), (2, 1)))),
+        "discount": float(one_of(rng, (0.0, 0.5, 0.9))),
+        "factor": float(one_of(rng, (1.0, 1.0, 0.3, 0.01))),
+        "iterations": int(one_of(rng, (1, 2, 5, 20, 100, 400))),
+    }
+
+
+def _one_state_arrays(settings):
+    starts = {f"start{agent}": Array((f"actions{agent}",), "simplex") for agent in range(2)}
+    return {"reward": Array(("actions0", "actions1"))} | starts
+
+
+@kind("optimistic ascent in one state", _one_state_settings, _one_state_arrays)
+def optimistic_ascent(settings, arrays):
+    r"""A run of optimistic Q-ascent on a repeated matrix game; the factor multiplies $\frac1{4L}$ (1 where no action matters)."""
+    reward = arrays["reward"][..., None, :, :]
+    sign = 1 if settings["structure"] == "common" else -1
+    kernel = np.ones((*reward.shape, 1))
+    game = games.MarkovGame(np.stack([reward, sign * reward], -4), kernel, np.ones((*reward.shape[:-3], 1)), settings["discount"])
+    middle = (reward.max((-2, -1), keepdims=True) + reward.min((-2, -1), keepdims=True)) / 2
+    size = np.linalg.norm(reward - middle, 2, (-2, -1))[..., 0]
+    step = settings["factor"] * np.divide(0.25, size, out=np.ones_like(size), where=size > 0)
+    start = [arrays[f"start{agent}"][..., None, :] for agent in range(2)]
+    count = settings["iterations"]
+    return (learners.optimistic_q_ascent(game, count, step, initial=start, checkpoints=range(count + 1)),)
 
 
 def _sampled_settings(rng, options):

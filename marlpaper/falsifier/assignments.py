@@ -46,15 +46,21 @@ PRINTED = {"order": "printed", "step": "1/(8H²)"}
 REPAIRED = {"order": "repaired", "step": "1/(4H)", "first_values": True}
 FREE = {"step": "1/(4H)", "factors": (0.01, 0.1, 1.0, 4.0, 40.0)}
 EXACT = (1.0,)
+STAGE = {"long": {"iterations": (511, 2047, 8191)}}
+"""Claims on a single stage are tried on long ones, too."""
 
-_assign("zero-sum run", "stage-count stage-count-repaired lemma7 lemma7-repaired lemma10 lemma10-repaired lemma11 lemma11-repaired lemma9-repaired", **FREE)
-_assign("zero-sum run", "lemma8", **FREE, order="printed")
-_assign("zero-sum run", "lemma8-repaired", **FREE, order="repaired", first_values=True)
-_assign("zero-sum run", "lemma8-sum lemma9 theorem1 theorem1-step-size", **PRINTED)
-_assign("zero-sum run", "theorem1-uniform", **PRINTED, start="uniform", shortest=lambda horizon: 2)  # at T=1 its bound is log 1 = 0
-_assign("zero-sum run", "lemma8-sum-repaired theorem1-repaired theorem1-repaired-b theorem1-free-energy", **REPAIRED)
+_assign("zero-sum run", "stage-count stage-count-repaired lemma7 lemma7-repaired lemma10 lemma10-repaired lemma11 lemma9-repaired", **FREE)
+_assign("zero-sum run", "stage-count-restricted", **FREE, shortest=lambda horizon: 2)
+_assign("zero-sum run", "lemma8", **FREE, **STAGE, order="printed")
+_assign("zero-sum run", "lemma8-repaired", **FREE, **STAGE, order="repaired", first_values=True)
+_assign("zero-sum run", "lemma8-sum", **PRINTED, long={"iterations": (2047, 8191), "factor": EXACT})
+_assign("zero-sum run", "lemma9 theorem1 theorem1-step-size", **PRINTED, shortest=lambda horizon: 2 * horizon)
+_assign("zero-sum run", "theorem1-restricted", order="repaired", step="1/(8H²)")
+_assign("zero-sum run", "theorem1-uniform", **PRINTED, start="uniform", shortest=lambda horizon: 2, long={"iterations": (32767,), "factor": (1e-2, 1e-3)})
+_assign("zero-sum run", "theorem1-uniform-restricted", **PRINTED | {"factors": EXACT}, start="uniform", shortest=lambda horizon: 2)
+_assign("zero-sum run", "lemma8-sum-repaired theorem1-repaired theorem1-repaired-b theorem1-free-energy", **REPAIRED, **STAGE)
 _assign("zero-sum run", "theorem1-precise", **REPAIRED | {"step": "√(2/3)/H"})
-_assign("zero-sum run", "lemma8-printed-order theorem1-printed-order", **REPAIRED | {"order": "printed"})
+_assign("zero-sum run", "lemma8-printed-order theorem1-printed-order", **REPAIRED | {"order": "printed"}, **STAGE)
 _assign(
     "zero-sum run", "theorem1-repaired-uniform", order="repaired", step="1/(4H)", factors=(1.0, 0.5), start="uniform", shortest=lambda horizon: 2
 )  # fmt: skip
@@ -69,15 +75,17 @@ _assign(
     shortest=lambda horizon: horizon * (3 * horizon - 1) // 2 + 1,
 )  # fmt: skip
 
-_assign("general-sum run", "lemma17 lemma18 lemma19 theorem5", **FREE, order="printed")
-_assign("general-sum run", "lemma17-repaired lemma18-repaired lemma19-repaired theorem5-repaired theorem5-free-energy", **FREE)
+_assign("general-sum run", "lemma17", **FREE, order="printed", long={"iterations": (2**19 - 1,), "factor": (1e-3, 6e-4, 3e-4), "start": ("constant",)})
+_assign("general-sum run", "lemma18 lemma19 theorem5", **FREE, order="printed")
+_assign("general-sum run", "lemma17-repaired", **FREE, **STAGE)
+_assign("general-sum run", "lemma18-repaired lemma19-repaired theorem5-repaired theorem5-free-energy", **FREE)
 _assign("general-sum run", "theorem5-discarded theorem5-last-stages", **FREE, shortest=lambda horizon: 3 * horizon * (horizon + 1) // 2 + 1)
 _assign("general-sum run", "theorem5-uniform", order="printed", step="Theorem 5", factors=EXACT, start="uniform")
 _assign("general-sum run", "theorem5-uniform-repaired", step="Theorem 5", factors=EXACT, start="uniform", shortest=lambda horizon: 2)
 _assign("general-sum run", "theorem5-sharper", step="Theorem 5, sharper", factors=EXACT, start="uniform")
 _assign("general-sum sequence", "theorem6", order="printed", step="Theorem 6", factors=EXACT, fewest=5)
 _assign("general-sum sequence", "equation72", **FREE, order="printed", fewest=5)
-_assign("general-sum sequence", "equation73 equation73-repaired", **FREE, order="printed")
+_assign("general-sum sequence", "equation72-repaired equation73 equation73-repaired", **FREE, order="printed")
 _assign("general-sum sequence", "theorem6-repaired", **FREE)
 _assign("general-sum sequence", "theorem6-laplace", **FREE, rule="laplace")
 
@@ -95,7 +103,7 @@ _assign("ascent run by itself", "ding2022.equivalence", step="(1-γ)/(2NA)", fac
 _assign("ascent to a tolerance", "ding2022.no-state-dependence", **COOPERATIVE, factors=EXACT)
 _assign("potential game", "ding2022.mismatch-order", states=(2, 2, 3), discounts=potential.DISCOUNTS[2:])  # else its sides are 1
 _assign("plain ascent on pennies", "ding2022.plain-ascent-cycles", factors=(0.01, 0.1, 1.0, 3.0))
-_assign("optimistic ascent on pennies", "ding2022.game-agnostic ding2022.game-agnostic-last-iterate", factors=(0.25, 0.5))
+_assign("optimistic ascent in one state", "ding2022.game-agnostic-one-state")
 _assign("run from rollouts", "ding2022.cooperative-agnostic-regret", **COOPERATIVE, factors=EXACT)
 _assign("run from rollouts", "ding2022.mpg-agnostic-regret", step="1/L", factors=(0.5,))
 NOISY = {"samples": (2, 30, 300), "explorations": (0.03, 0.3)}

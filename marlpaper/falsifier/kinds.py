@@ -14,7 +14,7 @@ from marlpaper import validation
 KINDS = {}
 """Name of a kind to the `Kind`."""
 
-LARGEST = {"horizon": 12, "states": 12, "games": 64, "iterations": 100_000, "inner": 12, "agents": 6, "samples": 1000}
+LARGEST = {"horizon": 12, "states": 12, "games": 64, "iterations": 2**20, "inner": 12, "agents": 6, "samples": 1000}
 """The largest whole numbers that a file may ask for: an instance is small by definition."""
 
 
@@ -55,11 +55,22 @@ def kind(name, settings, arrays, refine=None, games_axis=True):
     return register
 
 
+def in_the_long_run(rng, settings, options):
+    """The settings, or in an eighth of the draws those of a long run of a tiny game: one step, one state, and what `options["long"]` lists.
+
+    Some claims fail only after thousands of iterations, which cost too much on anything but a single matrix.
+    """
+    long = options.get("long")
+    if not long or rng.random() > 1 / 8:
+        return settings
+    return settings | {"horizon": 1, "states": 1, "actions": [2, 2]} | {name: one_of(rng, values) for name, values in long.items()}
+
+
 def sizes(settings):
     """Length of every axis that the settings name: actions0, actions1, ... for the agents, and the number of stages."""
     lengths = {name: settings[name] for name in ("horizon", "states", "games", "rows") if name in settings}
     lengths |= {f"actions{agent}": count for agent, count in enumerate(settings.get("actions", ()))}
-    lengths["agents"] = len(settings.get("actions", ()))
+    lengths |= {"agents": len(settings.get("actions", ())), "own": max(settings.get("actions", (1,)))}
     if "horizon" in settings and "iterations" in settings:
         from marlpaper.learners import stage_lengths
 

@@ -7,7 +7,7 @@ import numpy as np
 from marlpaper import games, learners, meta
 from marlpaper.claims.mao2023 import correlated_quantities, meta_correlated
 from marlpaper.falsifier.arrays import Array
-from marlpaper.falsifier.kinds import WORDS, kind, one_of
+from marlpaper.falsifier.kinds import WORDS, in_the_long_run, kind, one_of
 
 STEPS = {
     "1/(8H²)": lambda horizon, iterations, agents, count: 1 / (8 * horizon**2),
@@ -39,7 +39,7 @@ def _run_settings(rng, options, actions):
     horizon = int(one_of(rng, (1, 1, 2, 2, 3, 4)))
     shortest, longest = options.get("shortest", lambda horizon: 1)(horizon), options.get("longest", LENGTHS[-1])
     lengths = [length for length in LENGTHS if shortest <= length <= max(longest, shortest)] or [shortest]
-    return {
+    settings = {
         "horizon": horizon,
         "states": int(one_of(rng, (1, 2, 2, 3))),
         "actions": list(one_of(rng, actions)),
@@ -49,6 +49,7 @@ def _run_settings(rng, options, actions):
         "factor": float(one_of(rng, options.get("factors", FACTORS))),
         "start": options.get("start") or str(one_of(rng, WORDS["start"])),
     }
+    return in_the_long_run(rng, settings, options)
 
 
 def _start_arrays(settings):
@@ -172,18 +173,38 @@ def zero_sum_sequence(settings, arrays):
     return _learned(settings, games.zero_sum(reward, kernel, first), learners.optimistic_mirror_descent)
 
 
+ALONE = ((2, 2, 2, 2), (3, 3, 3, 3), (3, 3, 3, 3, 3), (2, 2, 2, 2, 2, 2), (3, 3, 3, 3, 3, 3))
+"""Numbers of actions where many agents play side by side, each for itself."""
+
+
 def _general_sum_sequence_settings(rng, options):
     settings = _run_settings(rng, SHORT | options, ((2, 2), (2, 2), (2, 3)))
-    return _sequence_settings(rng, options, settings)
+    alone = bool(rng.random() < 1 / 3)
+    if alone:
+        settings |= {"horizon": 1, "states": 1, "actions": list(one_of(rng, ALONE))}
+    return _sequence_settings(rng, options, settings) | {"alone": alone}
 
 
 def _general_sum_sequence_arrays(settings):
-    return _tables(settings, ("games", "agents"))
+    tables = _tables(settings, ("games", "agents"))
+    return tables | {"reward": Array(("games", "agents", "horizon", "states", "own"))} if settings["alone"] else tables
+
+
+def _reward_of_own_action(settings, reward):
+    """Tables (..., N, H, S, A_1, ..., A_N) in which every agent's reward (..., N, H, S, A) depends on its own action alone."""
+    agents, tables = len(settings["actions"]), []
+    for agent, count in enumerate(settings["actions"]):
+        own = reward[..., agent, :, :, :count]
+        axes = [1] * agents
+        axes[agent] = count
+        tables.append(np.broadcast_to(own.reshape(own.shape[:-1] + tuple(axes)), own.shape[:-1] + tuple(settings["actions"])))
+    return np.stack(tables, -3 - agents)
 
 
 @kind("general-sum sequence", _general_sum_sequence_settings, _general_sum_sequence_arrays)
 def general_sum_sequence(settings, arrays):
-    """General-sum games with one kernel, learned one after another by a meta-rule."""
-    reward = _games_first(arrays["reward"], 4 + len(settings["actions"]))
+    """General-sum games with one kernel, learned one after another by a meta-rule; if `alone`, no agent's action touches another's reward."""
+    reward = _reward_of_own_action(settings, arrays["reward"]) if settings["alone"] else arrays["reward"]
+    reward = _games_first(reward, 4 + len(settings["actions"]))
     kernel, first = (_side_by_side(arrays[name], settings) for name in ("kernel", "first_state"))
     return _learned(settings, games.MarkovGame(reward, kernel, first), learners.correlated_mirror_descent)

@@ -5,6 +5,7 @@ these in further rounds, smaller from round to round. A chunk has a seed of its 
 with the largest ratio: the same instance is found by any number of processes.
 """
 
+import contextlib
 import time
 from dataclasses import dataclass
 
@@ -20,6 +21,10 @@ from marlpaper.falsifier.kinds import KINDS, sizes
 SIDE_BY_SIDE = 251
 """Games in one call: a prime that no other axis is as long as, so that the axis of games is found by its length."""
 
+WIDE = 1009
+"""Games in one call of a run of `LONG` iterations or more: an iteration costs little more for a thousand games than for a hundred."""
+
+LONG = 4096
 ONE_BY_ONE = 23
 SCALES = (0.5, 0.2, 0.05)
 """Size of the changes in the rounds after the first."""
@@ -62,7 +67,12 @@ class _Best:
     undecided: int
 
 
-def search(claim, trials=10_000, seed=0, budget=None, jobs=1, scheduler=None, **fixed):
+def all_trials(claim, trials):
+    """How many instances of a claim are tried where `trials` of every claim are meant: a fiftieth if they are checked one by one."""
+    return trials if KINDS[assigned(claim).kind].games_axis else max(trials // 50, 1)
+
+
+def search(claim, trials=10_000, seed=0, budget=None, jobs=1, scheduler=None, first=False, **fixed):
     """Search for the largest measured/bound of a claim.
 
     Parameters
@@ -77,6 +87,8 @@ def search(claim, trials=10_000, seed=0, budget=None, jobs=1, scheduler=None, **
         Processes; the result does not depend on it.
     scheduler : str, optional
         Address of a Dask scheduler, in place of `jobs`; the result is the same.
+    first : bool
+        Whether to stop after the first chunk that has a violation.
     **fixed
         Settings that every instance shall have, e.g. `iterations=1000`.
 
@@ -99,10 +111,11 @@ def search(claim, trials=10_000, seed=0, budget=None, jobs=1, scheduler=None, **
     chunks = -(-trials // (rounds * width))
     tasks = [(claim, seed, width, fixed) for seed in np.random.SeedSequence(validation.whole("seed", seed, 0)).spawn(chunks)]
     found = parallel.ordered(_chunk, _in_time(tasks, budget), min(jobs, chunks), scheduler)
-    return _collect(claim, found, rounds * width * chunks, {"seed": seed})
+    with contextlib.closing(found):
+        return _collect(claim, found, rounds * width * chunks, {"seed": seed}, first)
 
 
-def _collect(claim, found, total, origin):
+def _collect(claim, found, total, origin, first):
     """The best of all chunks, in their order; counts added up."""
     best, games, violations, undecided = None, 0, 0, 0
     from tqdm import tqdm
@@ -113,6 +126,8 @@ def _collect(claim, found, total, origin):
                 best = chunk
             games, violations, undecided = games + chunk.games, violations + chunk.violations, undecided + chunk.undecided
             bar.update(chunk.games)
+            if first and violations:
+                break
     if best is None or best.score[0] < 0:
         raise ValueError(f"none of {games} instances decides the claim {claim!r}.")
     search = origin | {"games": games, "violations": violations}
@@ -135,6 +150,8 @@ def _chunk(task):
     rng, assignment = np.random.default_rng(seed), assigned(claim)
     kind = KINDS[assignment.kind]
     settings = kind.settings(rng, assignment.options) | fixed
+    if kind.games_axis and settings.get("iterations", 0) >= LONG:
+        width = WIDE
     expected, lengths = kind.arrays(settings), sizes(settings)
     arrays = {name: array.draw(rng, width, lengths) for name, array in expected.items()}
     pool, counts = None, np.zeros(2, int)

@@ -15,11 +15,12 @@ REMOVABLE = ("games", "horizon", "states", "rows")
 COUNTED = ("iterations", "inner")
 DIGITS = (0, 1, 2, 3)
 PLAIN = (0.0, 1.0, 0.5, 0.9)
+ITERATIONS = 2_000_000
 SIMPLER = {"start": ("uniform", "constant"), "first_values": (False,)}
 """Words that make a smaller instance, simplest first."""
 
 
-def shrink(instance, attempts=1000, keep=()):
+def shrink(instance, attempts=None, keep=()):
     """The smallest and roundest instance that still shows what this one does.
 
     If the claim is violated, it stays violated: at least half of the excess of the ratio over 1 is kept, of an infinite ratio that it
@@ -28,8 +29,8 @@ def shrink(instance, attempts=1000, keep=()):
     Parameters
     ----------
     instance : Case
-    attempts : int
-        Checks, at most.
+    attempts : int, optional
+        Checks, at most. Default: 1000, or so many that all of them run `ITERATIONS` iterations, if these are fewer.
     keep : sequence of str
         Settings that stay as they are, e.g. `("iterations",)`.
 
@@ -37,6 +38,8 @@ def shrink(instance, attempts=1000, keep=()):
     -------
     Case
     """
+    if attempts is None:
+        attempts = max(min(1000, ITERATIONS // instance.settings.get("iterations", 1)), 10)
     keeps = _Keeps(instance, validation.whole("attempts", attempts, 1), {name: instance.settings[name] for name in keep})
     before = None
     while before is not instance and keeps.left:

@@ -266,9 +266,14 @@ def test_ledger_rows(registry):
             "title": "A",
             "statement": "statement a",
             "repairs": None,
+            "restricts": None,
+            "scope": "",
             "function": None,
             "notebook": "one",
             "verdict": "holds on all runs",
+            "stands_on": "runs only",
+            "proof": None,
+            "attacked": 0,
             "worst_ratio": 0.75,
             "searched_ratio": None,
             "instances": 3,
@@ -279,14 +284,42 @@ def test_ledger_rows(registry):
             "title": "B",
             "statement": "statement b",
             "repairs": "paper.a",
+            "restricts": None,
+            "scope": "",
             "function": None,
             "notebook": None,
             "verdict": "not covered yet",
+            "stands_on": "",
+            "proof": None,
+            "attacked": 0,
             "worst_ratio": None,
             "searched_ratio": None,
             "instances": 0,
         },
     ]
+
+
+def test_a_claim_that_fails_only_outside_a_part_of_it_says_so(registry):
+    registry.add("paper.a", "A", "...")
+    registry.add("paper.a-restricted", "A from T=2 on", "...", restricts="paper.a", scope="fails at T = 1, holds for T ≥ 2", proof="one#a")
+    whole, part = claims.ledger({"one": [item(ratio=2.0, holds=False), item("paper.a-restricted")]})
+    assert (whole["verdict"], whole["stands_on"]) == ("holds with a restriction", "")
+    assert (part["verdict"], part["stands_on"], part["restricts"]) == ("holds on all runs", "proved here", "paper.a")
+    assert part["scope"] == "fails at T = 1, holds for T ≥ 2"
+
+
+def test_what_stands_behind_a_claim_that_holds(registry):
+    registry.add("paper.a", "A", "...")
+    searched = item() | {"parameters": {"searched": True, "games": 1000}}
+    assert [claims.ledger({"one": items})[0]["stands_on"] for items in ([GOOD], [GOOD, searched], [BAD])] == ["runs only", "attacked", ""]
+    assert claims.ledger({"one": [searched]})[0]["attacked"] == 1000
+
+
+def test_a_claim_without_a_constant_is_not_decided_by_runs(registry):
+    registry.add("paper.a", "A", "...", constant=False)
+    assert claims.ledger({"one": [BAD]})[0]["verdict"] == "states no constant"
+    with pytest.raises(ValueError, match=r"'paper\.a' names no constant, so no instance decides it"):
+        claims.check("paper.a")
 
 
 def test_of_equally_many_checks_the_earlier_chapter_counts(registry):

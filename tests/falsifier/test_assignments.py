@@ -15,7 +15,7 @@ def drawn(claim, seed, count):
     """Settings and `count` instances of a claim."""
     rng, assignment = np.random.default_rng(seed), falsifier.assigned(claim)
     kind = KINDS[assignment.kind]
-    settings = kind.settings(rng, assignment.options)
+    settings = kind.settings(rng, {name: value for name, value in assignment.options.items() if name != "long"})
     lengths = sizes(settings)
     return kind, settings, {name: array.draw(rng, count, lengths) for name, array in kind.arrays(settings).items()}
 

@@ -16,8 +16,9 @@ def batches(claim):
     """Settings and arrays of a thousand instances; of some fifty where they are checked one by one."""
     assignment = falsifier.assigned(claim)
     kind, rng = KINDS[assignment.kind], np.random.default_rng([7, *claim.encode()])
+    short = {name: value for name, value in assignment.options.items() if name != "long"}
     for _ in range(40 if kind.games_axis else 9):
-        settings = kind.settings(rng, assignment.options)
+        settings = kind.settings(rng, short)
         lengths = sizes(settings)
         yield kind, settings, {name: array.draw(rng, 25 if kind.games_axis else 6, lengths) for name, array in kind.arrays(settings).items()}
 

@@ -94,7 +94,7 @@ def test_the_good_file_is_good(tmp_path):
         (broken("settings", "horizon", value=0), "horizon is 0, expected a whole number of at least 1"),
         (broken("settings", "horizon", value=13), "horizon is 13, expected a whole number in 1..12"),
         (broken("settings", "horizon", value=1.5), "horizon is 1.5, expected a whole number"),
-        (broken("settings", "iterations", value=10**9), r"iterations is 1000000000, expected a whole number in 1..100000"),
+        (broken("settings", "iterations", value=10**9), r"iterations is 1000000000, expected a whole number in 1..1048576"),
         (broken("settings", "actions", value=2), "actions is 2, expected a list"),
         (broken("settings", "actions", value=[2, "x"]), r"actions\[1\] is 'x', expected a whole number"),
         (broken("settings", "order", value="other"), "order is 'other', expected one of 'printed', 'repaired'"),

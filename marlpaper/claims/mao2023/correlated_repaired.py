@@ -26,6 +26,7 @@ def _printed_order(run):
     "Lemma 17 with the third power of the step size",
     r"$\mathrm{reg}^\tau_{h,i}(s)\le\frac{F}{\eta L_\tau}+\kappa(N-1)^2\eta^3H_h^4$, $F\le\mathrm{KL}$ the free energy; printed order: $+\frac{H_h}{L_\tau}$",
     repairs="mao2023.lemma17",
+    proof="mao2023-theorem-5#theorem-5-repaired",
 )
 def lemma17_repaired(run):
     """Every agent, stage, step and state, with the free energy and with KL: (2, N, ..., stages, H, S)."""
@@ -41,6 +42,7 @@ def lemma17_repaired(run):
     "Lemma 18 by Hoeffding's lemma",
     r"$\Vert\pi_i^t-\pi_i^{t-1}\Vert_1\le c\,\eta H_h$, $\Vert\pi_{-i}^t-\pi_{-i}^{t-1}\Vert_1\le c\,(N-1)\eta H_h$; $c=\frac32$, and $c=1$ if $(N-1)\eta H\le1$",
     repairs="mao2023.lemma18",
+    proof="mao2023-theorem-5#theorem-5-repaired",
 )
 def lemma18_repaired(run):
     """Own moves and those of the others together: (2, N, ..., stages, H, S)."""
@@ -56,6 +58,7 @@ def lemma18_repaired(run):
     "Lemma 19 with its terminal error",
     r"$\max_{i,s}(V_h^{\dagger,\tau}-V_h^\tau)\le\sum_{h'=h}^{\min(H,h+\tau-3)}\mathrm{reg}_{h'}^{\tau-1-(h'-h)}+b_h(\tau)$; $b_h(1)=H_h$, $b_h(\tau)=\max(0,H_h+2-\tau)$",
     repairs="mao2023.lemma19",
+    proof="mao2023-theorem-5#theorem-5-repaired",
 )
 def lemma19_repaired(run):
     """Every stage and step: (..., stages, H). The regrets of stage 1 never enter."""
@@ -92,6 +95,7 @@ def _theorem(run, bound, unmet, policy=None):
     r"all $\eta>0$: $\text{CCE-gap}\le\Gamma_\delta\le\frac1{\eta T}\sum_hr^h\sum_{\sigma=2}^{\bar\tau-h}\max_{i,s}\mathrm{KL}+\kappa(N-1)^2\eta^3\sum_{h\le H}h^4+\frac{B_T}T$;"
     r" printed order: $+\frac{H(H+1)(\bar\tau-2)_+}T$",
     repairs="mao2023.theorem5",
+    proof="mao2023-theorem-5#theorem-5-repaired",
 )
 def theorem5_repaired(run):
     r"""$B_T/T$ is the price of the first stages; $\kappa=\frac9{32}$, or $\frac18$ if $(N-1)\eta H\le1$."""
@@ -102,6 +106,7 @@ def theorem5_repaired(run):
     "mao2023.theorem5-free-energy",
     "Theorem 5, repaired, with free energy for KL",
     r"as the repaired Theorem 5, with $F=-\log\sum_a\tilde\pi_ae^{-\eta L_\tau\mathrm{gap}_a}\le\mathrm{KL}$",
+    proof="mao2023-theorem-5#theorem-5-repaired",
 )
 def theorem5_free_energy(run):
     """The refinement that vanishes where the start is as good as the best reply."""
@@ -112,6 +117,7 @@ def theorem5_free_energy(run):
     "mao2023.theorem5-sharper",
     "Theorem 5, uniform start, faster rate",
     r"$\eta=H^{-3/4}T^{-1/4}(N-1)^{-1/2}$: $\Gamma_\delta\le\sqrt{N-1}\,H^{11/4}T^{-3/4}(3\log T\log A_{\max}+\kappa)+\frac{B_T}T$; printed order: $+\frac{3H^3\log T}T$",
+    proof="mao2023-theorem-5#theorem-5-rate",
 )
 def theorem5_sharper(run):
     r"""The rate that the paper says its analysis misses; $\kappa=\frac18$ once $T\ge(N-1)^2H$."""
@@ -131,6 +137,7 @@ def sharper_bound(run):
     "Theorem 5 without the first stages",
     r"$T>T_0=\frac32H(H+1)$, $t$ drawn from stages $\ge H+2$: $\Gamma_\delta\le\frac1{\eta(T-T_0)}\sum_hr^h\sum_{\sigma=H+2-h}^{\bar\tau-h}\max_{i,s}\mathrm{KL}"
     r"+\kappa(N-1)^2\eta^3\sum_{h\le H}h^4$; printed order: $+\frac{H(H+1)(\bar\tau-H-1)}{T-T_0}$",
+    proof="mao2023-theorem-5#theorem-5-repaired",
 )
 def theorem5_discarded(run):
     """No burn-in term: the same iterates, another draw."""
@@ -148,6 +155,7 @@ def theorem5_discarded(run):
     "Theorem 5 for the last stages only",
     r"$T>T_0$, $t$ drawn from the last stage: $\text{CCE-gap}\le\sum_h\frac{\max_{i,s}\mathrm{KL}_h^{\bar\tau-h}}{\eta L_{\bar\tau-h}}+\kappa(N-1)^2\eta^3\sum_{h\le H}h^4"
     r"\le\frac{rH}{\eta T'}\sum_hr^h\max_{i,s}\mathrm{KL}_h^{\bar\tau-h}+\dots$, $T'=T+H^2-\bar\tau(H-1)$; printed order: $+\sum_h\frac{H_h}{L_{\bar\tau-h}}$",
+    proof="mao2023-theorem-5#theorem-5-repaired",
 )
 def theorem5_last_stages(run):
     """Both bounds: (2, ...). The output is Markov: it plays the mean of stage $\\bar\\tau-h$ at step $h$."""
@@ -172,6 +180,9 @@ def _too_short(run):
     "Theorem 5, uniform start, from T=2 on",
     r"$\eta=H^{-2/3}T^{-1/3}(N-1)^{-2/3}$, $T\ge2$: $\Gamma_\delta\le12(N-1)^{2/3}H^{8/3}\log T\log A_{\max}\,T^{-2/3}$",
     repairs="mao2023.theorem5-uniform",
+    restricts="mao2023.theorem5-uniform",
+    scope="fails at T = 1, holds for T ≥ 2",
+    proof="mao2023-theorem-5#theorem-5-rate",
 )
 def theorem5_uniform_repaired(run):
     """The printed constant, even with N-1 for N: true in both orders, by way of the faster rate's proof."""

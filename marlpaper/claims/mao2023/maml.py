@@ -99,6 +99,7 @@ def lemma14(games, parameters, others, steps, step_size):
     "Smoothness of the meta-objective for every inner step size (derived here)",
     r"$F_T$ is $\big(Lx^{2T}+\frac{BL_H}Lx^{T-1}(x^T-1)\big)$-smooth, $x=1+\alpha L$, with $B=\frac{\sqrt n}{\sqrt2(1-\gamma)^{3/2}}$, $L=\frac n{(1-\gamma)^2}$, "
     r"$L_H=\frac{28\sqrt2N^{3/2}}{(1-\gamma)^4}$, $n=1$ for a common reward, else $N$",
+    proof="mao2023-theorem-4#theorem-4-sharper",
 )
 def lemma14_sharper(games, parameters, others, steps, step_size):
     """The same with the constants derived here."""
@@ -110,6 +111,7 @@ def lemma14_sharper(games, parameters, others, steps, step_size):
     "mao2023.lemma14-saddle",
     "The exponential growth is real (derived here)",
     r"At the uniform policies of the $\pm1$ coordination game $\Vert\nabla^2F_T\Vert=\lambda(1+\alpha\lambda)^{2T}$, $\lambda=\frac1{2(1-\gamma)}$ (up to $10^{-9}$)",
+    proof="mao2023-theorem-4#theorem-4-growth",
 )
 def lemma14_saddle(game, steps, step_size):
     """Relative difference between the formula and the explicit product of Hessians."""
@@ -155,6 +157,7 @@ def theorem4_ascent(run):
     "mao2023.theorem4-sharper",
     "Theorem 4 with the sharper smoothness constant (derived here)",
     r"The same for $\eta=1/L_F$ with $L_F$ as derived here, for every inner step size",
+    proof="mao2023-theorem-4#theorem-4-sharper",
 )
 def theorem4_sharper(run):
     """The same sum, for runs whose outer step is one over the sharper constant."""

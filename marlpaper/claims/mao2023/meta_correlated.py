@@ -106,6 +106,23 @@ def _divergences(sequence, measured, bound, unmet):
 
 
 @registry.claim(
+    "mao2023.equation72-repaired",
+    "(72) with every agent counted",
+    r"any $\alpha\in(0,1]$: $\frac1K\sum_k\mathrm{KL}(\pi^{k\dagger}\Vert\tilde\pi^k)\le\frac1K\sum_k\mathrm{KL}([\pi^{k\dagger}]_\alpha\Vert\tilde\pi^k)+3NH\bar\tau\alpha\ln\frac{A_{\max}}\alpha$",
+    repairs="mao2023.equation72",
+    proof="mao2023-theorem-6#theorem-6-chain",
+)
+def equation72_repaired(sequence):
+    """Sums over all agents, and as many prices: (...)."""
+    horizon, _, stages, *_ = setting(sequence)
+    game, alpha = sequence.runs[0].game, mixing(sequence)
+    measured = _sum_of(lambda x, y: stacked(simplex.kl(x, y)).mean(0), sequence)
+    bound = _sum_of(lambda x, y: stacked(simplex.kl(simplex.mix(x, alpha), y)).mean(0), sequence)
+    price = 3 * game.agents * horizon * stages * alpha * np.log(max(game.actions) / alpha)
+    return _divergences(sequence, measured, bound + price, not_equation5(sequence))
+
+
+@registry.claim(
     "mao2023.equation73",
     "(73), following the leader",
     r"$\sum_k\mathrm{KL}([\pi^{k\dagger}]_\alpha\Vert\tilde\pi^k)\le\min_\pi\sum_k\mathrm{KL}([\pi^{k\dagger}]_\alpha\Vert\pi)+\frac{8A_{\max}(1+\ln K)}\alpha$",
@@ -135,6 +152,7 @@ def laplace_excess(actions, count):
     r"eq. (5), $\alpha=\frac1{\sqrt K}$: $\frac1K\sum_{k,i,\tau,h,s}\mathrm{KL}(\pi^{k\dagger}\Vert\tilde\pi^k)\le\frac1K\sum_{k,i,\tau,h,s}\mathrm{KL}(\pi^{k\dagger}\Vert\pi^\star)"
     r"+NH\bar\tau|S|\,\rho_K$, $\rho_K=\frac{(A_{\max}+1)\ln K+2\ln A_{\max}+1}{\sqrt K}$",
     repairs="mao2023.equation73",
+    proof="mao2023-theorem-6#theorem-6-repaired",
 )
 def equation73_repaired(sequence):
     """Sums over agents, stages, steps and states: (...)."""
@@ -172,13 +190,13 @@ REPAIRED = (
 )
 
 
-@registry.claim("mao2023.theorem6-repaired", "Theorem 6, repaired", f"eq. (5), {REPAIRED}", repairs="mao2023.theorem6")
+@registry.claim("mao2023.theorem6-repaired", "Theorem 6, repaired", f"eq. (5), {REPAIRED}", repairs="mao2023.theorem6", proof="mao2023-theorem-6#theorem-6-repaired")
 def theorem6_repaired(sequence):
     r"""With $\rho_K$ of eq. (5) and the burn-in term, for every number of games."""
     return _theorem6(sequence, average_excess, not_equation5(sequence))
 
 
-@registry.claim("mao2023.theorem6-laplace", "Theorem 6 with the Laplace rule", rf"Laplace rule, {REPAIRED}, $\rho_K=\frac{{A_{{\max}}(1+2\ln(1+K/A_{{\max}}))}}K$")
+@registry.claim("mao2023.theorem6-laplace", "Theorem 6 with the Laplace rule", rf"Laplace rule, {REPAIRED}, $\rho_K=\frac{{A_{{\max}}(1+2\ln(1+K/A_{{\max}}))}}K$", proof="mao2023-theorem-6#theorem-6-repaired")
 def theorem6_laplace(sequence):
     r"""$\rho_K$ falls like $\frac{\log K}K$ instead of $\frac{\log K}{\sqrt K}$."""
     pairs = zip(points(sequence), starts(sequence), strict=True)

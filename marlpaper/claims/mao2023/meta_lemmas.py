@@ -63,6 +63,7 @@ def lemma1(x, y, alpha):
     "Lemma 1 with 3 for 4 and any mixing weight",
     r"$y\ge\frac\alpha d$, $d\ge2$, $\alpha\in(0,1]$: $\mathrm{KL}(x\Vert y)\le\mathrm{KL}([x]_\alpha\Vert y)+3\alpha\log\frac d\alpha$",
     repairs="mao2023.lemma1",
+    proof="mao2023-theorem-2#theorem-2-repaired",
 )
 def lemma1_repaired(x, y, alpha):
     """As Lemma 1; the wider range of alpha is what sequences of fewer than 5 games need."""
@@ -120,6 +121,7 @@ def lemma2_used(points, starts, alpha):
     "mao2023.lemma2-repaired",
     "Meta-regret of eq. (5), at one entry",
     r"eq. (5): $\sum_k\mathrm{KL}([x_k]_\alpha\Vert y_k)\le(1-\alpha)\sum_k\mathrm{KL}(x_k\Vert\bar x)+\log A+\big(\frac A\alpha-1\big)\log K$",
+    proof="mao2023-theorem-2#theorem-2-repaired",
 )
 def lemma2_repaired(points, starts, alpha):
     """The sharper form, joint convexity (36) included."""
@@ -137,6 +139,7 @@ def average_regret(actions, count, alpha):
     "mao2023.laplace-regret",
     "Meta-regret of the Laplace rule, at one entry",
     r"add-one counts: $\sum_k\mathrm{KL}(x_k\Vert y_k)\le\sum_k\mathrm{KL}(x_k\Vert\bar x)+(A-1)\log(K+1)+\frac12\log K+1$",
+    proof="mao2023-theorem-2#theorem-2-repaired",
 )
 def laplace_regret(points, starts):
     """No mixing, no division by alpha: logarithmic in the number of games."""

@@ -18,6 +18,7 @@ from marlpaper.claims.mao2023.zero_sum_repaired import constants, repaired_bound
     r"$\eta\le\frac1{4H}$, repaired order: $\frac1K\sum_k\text{NE-gap}_k\le\frac{4.2H}{\eta TK}\sum_k\sum_{h,\tau}\hat M_h^{k,\tau}+\frac1K\sum_k\mathcal B_k$,"
     r" $\hat M=\max_sD_1+\max_sD_2$",
     repairs="mao2023.equation33",
+    proof="mao2023-theorem-2#theorem-2-repaired",
 )
 def equation33_repaired(sequence):
     """Mean gap against the mean of the repaired bounds (b), whatever the meta-rule; the step size may be as large as Theorem 2, repaired, allows."""
@@ -32,6 +33,7 @@ def equation33_repaired(sequence):
     r"$\sum_{k,\tau,h,s}\mathrm{KL}([\mu^{k\dagger}]_\alpha\Vert\tilde\mu^k)\le(1-\alpha)\sum_{k,\tau,h,s}\mathrm{KL}(\mu^{k\dagger}\Vert\mu^\star)"
     r"+H\bar\tau|S|\big[\log A+\big(\tfrac A\alpha-1\big)\log K\big]$",
     repairs="mao2023.equation35",
+    proof="mao2023-theorem-2#theorem-2-repaired",
 )
 def equation35_repaired(sequence):
     r"""Both players: (2, ...). Sums over states instead of maxima, and the factor $H\bar\tau|S|$."""
@@ -70,6 +72,7 @@ REPAIRED = r"$\frac1K\sum_k\text{NE-gap}_k\le\frac{4.2H}{\eta T}\frac{\Delta^\Si
     "Theorem 2, repaired",
     rf"$\eta\le\frac1{{4H}}$, repaired order, eq. (5): {REPAIRED}, $\mathcal E_K=\frac{{\log(AB)}}K+\frac{{(A+B)\log K+3\log(ABK)}}{{\sqrt K}}$",
     repairs="mao2023.theorem2",
+    proof="mao2023-theorem-2#theorem-2-repaired",
 )
 def theorem2_repaired(sequence):
     r"""For every number of games, with the burn-in term and the factor $H\bar\tau|S|$; $\eta\le\frac1{4R}$ suffices."""
@@ -83,6 +86,7 @@ def theorem2_repaired(sequence):
     "mao2023.theorem2-laplace",
     "Theorem 2 with the Laplace rule",
     rf"$\eta\le\frac1{{4H}}$, repaired order, Laplace rule: {REPAIRED}, $\mathcal E_K=\frac{{(A+B-2)\log(K+1)+\log K+2}}K$",
+    proof="mao2023-theorem-2#theorem-2-repaired",
 )
 def theorem2_laplace(sequence):
     r"""$\mathcal E_K$ falls like $\frac{\log K}K$ instead of $\frac{\log K}{\sqrt K}$."""
@@ -107,6 +111,7 @@ def _theorem2(sequence, excess, other_rule):
     "Burn-in under the critic warm start",
     r"$Q^{k+1,1}=Q^{k,\bar\tau}$, $T>\frac{H(3H-1)}2$: $\mathcal B_{k+1}\le\frac4T\sum_hS_h(d_h+\epsilon_h)$, $d_h$ the distance of the two games,"
     r" $\epsilon_h=\frac{3(2H+1)}{\eta T}\sum_jM_{h+j}^{k,\bar\tau-j}$",
+    proof="mao2023-theorem-2#theorem-2-repaired",
 )
 def critic_warm_start(sequence):
     """Games 2..K: (K-1, ...)."""

@@ -36,6 +36,7 @@ def prop1(run):
     + ROOT
     + r"$, $C=\frac{\sqrt2+\alpha\beta\sqrt{A_{\max}}/(1-\gamma)}{\sqrt{1-\alpha L}}$ (at most 1.56 for the printed $\alpha$)",
     repairs="mao2023.prop1",
+    proof="mao2023-theorem-3#theorem-3-repaired-proposition",
 )
 def prop1_repaired(run):
     """The same with the constant that the proof gives; one agent needs no cap on the step size."""
@@ -52,6 +53,7 @@ def prop1_repaired(run):
     "One-step improvement in potential games (derived here)",
     r"$\Lambda=\alpha L<1$: $\Phi^{t+1}-\Phi^t\ge\frac{1-\Lambda}{\alpha(1-\gamma)}\sum_{s,i}d_\rho^{\pi^t}(s)\Vert\pi_i^{t+1}-\pi_i^t\Vert^2$, "
     r"and the same with weight $d_\rho^{\pi^{t+1}}$ and $1-\frac{13}6\Lambda$",
+    proof="mao2023-theorem-3#theorem-3-repaired-proposition",
 )
 def prop1_improvement(run):
     """What the theorem keeps of the squared step lengths, against the rise in units of them: (2, T, ...) for the two weights."""
@@ -98,6 +100,7 @@ def theorem3_oscillation(games, runs):
     rf"$\alpha L<1$: ${SEQUENCE}C\sqrt{{\frac{{\kappa(2\Phi_{{\max}}+\Delta_\Phi)}}{{\alpha KT(1-\gamma)^2}}}}$, "
     r"$\Phi_{\max}\ge|\Phi(\pi;G^k)|$, $C$ of Proposition 1, repaired",
     repairs="mao2023.theorem3",
+    proof="mao2023-theorem-3#theorem-3-readings",
 )
 def theorem3_repaired(games, runs):
     """Any step size below 1/L, and the constant of the repaired Proposition 1."""
@@ -112,6 +115,7 @@ def theorem3_repaired(games, runs):
     rf"$\Phi(\pi^{{1,0}};G^k)=0$ for all $k$, $\alpha L<1$: ${SEQUENCE}C\sqrt{{\frac{{\kappa(\Phi_{{\max}}+\Delta_\Phi)}}{{\alpha KT(1-\gamma)^2}}}}$, "
     r"$\Phi_{\max}\ge|\Phi(\pi;G^k)-\Phi(\pi';G^k)|$",
     repairs="mao2023.theorem3-oscillation",
+    proof="mao2023-theorem-3#theorem-3-readings",
 )
 def theorem3_normalised(games, runs):
     """Potentials that vanish at the very first policy: then the oscillation suffices, even once."""

@@ -33,6 +33,17 @@ def start_divergences(run):
     return tuple(simplex.kl(best, start) for best, start in pairs)
 
 
+def largest_divergences(run):
+    r"""$D_1,D_2$ with ties among best responses broken against the start: $-\log$ of the least likely best action; each (..., stages, H, S)."""
+    size = np.abs(run.stages.q).max((-2, -1))[..., None]
+    result = []
+    for gains, start in zip(run.stages.gains, run.stages.starts, strict=True):
+        tied = gains >= gains.max(-1, keepdims=True) - simplex.TIE_TOLERANCE * size
+        with np.errstate(divide="ignore"):
+            result.append(-np.log(np.where(tied, start, 1.0).min(-1)))
+    return tuple(result)
+
+
 def free_energies(run):
     r"""$F_i=-\log\sum_a\tilde\mu_a\exp(-\eta L_\tau\,\mathrm{gap}_a)\le\mathrm{KL}$, each (..., stages, H, S).
 

@@ -49,6 +49,7 @@ def lemma12(parameters, others):
     "mao2023.lemma12-sharper",
     "Lemma 12 with its best constants (derived here)",
     r"$\Vert\nabla^2\log\pi_\theta\Vert\le\frac12$, and $\nabla^2\log\pi_\theta$ is $\frac{\sqrt2}{3\sqrt3}$-Lipschitz",
+    proof="mao2023-theorem-4#theorem-4-sharper",
 )
 def lemma12_sharper(parameters, others):
     """Variance and third central moment of a variable with range at most the square root of 2."""
@@ -95,6 +96,7 @@ def lemma13(game, parameters, others):
     "mao2023.lemma13-sharper-gradient",
     "Length of the policy gradient (derived here)",
     r"$\Vert\nabla\Phi\Vert\le\frac{\sqrt n}{\sqrt2(1-\gamma)^{3/2}}$, $n=1$ for a common reward, else $N$",
+    proof="mao2023-theorem-4#theorem-4-sharper",
 )
 def lemma13_sharper_gradient(game, parameters, others):
     """One power of N and half a power of the effective horizon less."""
@@ -106,6 +108,7 @@ def lemma13_sharper_gradient(game, parameters, others):
     "mao2023.lemma13-sharper-hessian",
     "Norm of the policy Hessian (derived here)",
     r"$\Vert\nabla^2\Phi\Vert\le\frac n{(1-\gamma)^2}$, $n=1$ for a common reward, else $N$",
+    proof="mao2023-theorem-4#theorem-4-sharper",
 )
 def lemma13_sharper_hessian(game, parameters, others):
     """No N for a common reward, and one power of the effective horizon less."""
@@ -117,6 +120,7 @@ def lemma13_sharper_hessian(game, parameters, others):
     "mao2023.lemma13-visitation",
     "How fast visitation moves with the logits (derived here)",
     r"$\sum_{s,a}|d_\theta(s,a)-d_{\theta'}(s,a)|\le\frac{\Vert\theta-\theta'\Vert}{\sqrt{2(1-\gamma)}}$",
+    proof="mao2023-theorem-4#theorem-4-sharper",
 )
 def lemma13_visitation(game, parameters, others):
     """Twice the total variation of the discounted state-action visitation."""
@@ -143,6 +147,7 @@ def lemma15(game, parameters, others):
     "Lemma 15, repaired",
     r"$\nabla^2_{ij}\Phi=E[Q_i\psi_i\psi_j^\top+Q_i\nabla^2_{ij}\log\pi+\psi_i(\nabla_jQ_i)^\top+(\nabla_iQ_i)\psi_j^\top]$ (up to $10^{-9}$)",
     repairs="mao2023.lemma15",
+    proof="mao2023-theorem-4#theorem-4-hessian",
 )
 def lemma15_repaired(game, parameters, others):
     """The same for the corrected last term."""
@@ -159,6 +164,7 @@ def lemma16(game, parameters, others):
     "mao2023.lemma16-sharper",
     "Lemma 16 with its slips mended (derived here)",
     r"Each block $\nabla^2_{ij}\Phi$ is $\frac{28\sqrt2\sqrt N}{(1-\gamma)^4}$-Lipschitz",
+    proof="mao2023-theorem-4#theorem-4-help",
 )
 def lemma16_sharper(game, parameters, others):
     """The same with the constant that the mended proof gives."""

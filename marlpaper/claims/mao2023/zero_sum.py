@@ -35,6 +35,24 @@ def stage_count(run):
 
 
 @registry.claim(
+    "mao2023.stage-count-restricted",
+    "Number of stages, from T=2 on",
+    r"for $T\ge2$: $\bar\tau\le4H\log T$",
+    restricts="mao2023.stage-count",
+    scope="fails at T = 1, holds for T ≥ 2",
+    proof="mao2023-theorem-1#theorem-1-repaired",
+)
+def stage_count_restricted(run):
+    """As printed, where $\\log T>0$."""
+    return stage_count(run)._replace(unmet=too_short(run))
+
+
+def too_short(run):
+    """A sentence if T is 1, else ""."""
+    return "" if run.parameters["iterations"] >= 2 else "T is 1, the claim needs 2 or more"
+
+
+@registry.claim(
     "mao2023.lemma7",
     "Lemma 7, decomposition of the gap",
     r"$\text{NE-gap}(\bar\mu,\bar\nu)\le\frac2T\sum_{h,\tau}L_\tau\max_s(\mathrm{reg}_{h,1}^\tau+\mathrm{reg}_{h,2}^\tau)(s)"
@@ -157,7 +175,7 @@ def lemma11(run):
 
 @registry.claim(
     "mao2023.theorem1",
-    "Theorem 1, first claim",
+    "Theorem 1, first claim (ties towards the start)",
     rf"with $\eta\le\frac1{{8H^2}}$: $\text{{NE-gap}}(\bar\mu,\bar\nu)\le\frac{{192H^3}}T\sum_{{h,\tau}}\max_s{KL}$",
 )
 def theorem1(run):
@@ -175,10 +193,24 @@ def theorem1_step_size(run):
     return _first_claim(run, 24 * run.game.horizon / run.parameters["step_size"])
 
 
-def _first_claim(run, constant):
-    distance, _ = quantities.distances(run)
+def _first_claim(run, constant, distance=None, order=None):
+    distance = quantities.distances(run)[0] if distance is None else distance
     bound = constant / run.parameters["iterations"] * distance.sum((-2, -1))
-    return gap_sides(run, bound, quantities.unmet(run, printed_cap(run)))
+    return gap_sides(run, bound, quantities.unmet(run, printed_cap(run), order))
+
+
+@registry.claim(
+    "mao2023.theorem1-restricted",
+    "Theorem 1, first claim (ties against the start)",
+    rf"best responses that tie chosen furthest from the start, repaired order, $\eta\le\frac1{{8H^2}}$: $\text{{NE-gap}}(\bar\mu,\bar\nu)\le\frac{{24H}}{{\eta T}}\sum_{{h,\tau}}\max_s{KL}$",
+    restricts="mao2023.theorem1",
+    scope="fails with ties towards the start, holds with ties against it (in the repaired order, with the step size kept)",
+    proof="mao2023-theorem-1#theorem-1-restricted",
+)
+def theorem1_restricted(run):
+    """Stage 1, where all actions tie, then pays for what it does not know."""
+    distance = sum(quantities.largest_divergences(run)).max(-1)
+    return _first_claim(run, 24 * run.game.horizon / run.parameters["step_size"], distance, "repaired")
 
 
 @registry.claim("mao2023.theorem1-uniform", "Theorem 1, uniform start", r"uniform start, $\eta\le\frac1{8H^2}$: $\text{NE-gap}\le\frac{768H^5\log T\log(AB)}T$")
@@ -186,6 +218,22 @@ def theorem1_uniform(run):
     """Gap from uniform starts; the step size of the proof is $1/(8H^2)$."""
     bound = uniform_bound(run, 768, 5)
     return gap_sides(run, bound, quantities.unmet(run, printed_cap(run)) or not_uniform(run))
+
+
+@registry.claim(
+    "mao2023.theorem1-uniform-restricted",
+    "Theorem 1, uniform start, at the step size of its proof",
+    r"uniform start, $\eta=\frac1{8H^2}$, $T\ge2$, printed order: $\text{NE-gap}\le\frac{768H^5\log T\log(AB)}T$",
+    restricts="mao2023.theorem1-uniform",
+    scope="fails for small step sizes and at T = 1, holds at η = 1/(8H²) for T ≥ 2",
+    proof="mao2023-theorem-1#theorem-1-restricted",
+)
+def theorem1_uniform_restricted(run):
+    """As printed, at the only step size that the proof can mean."""
+    sides = theorem1_uniform(run)
+    cap = printed_cap(run)
+    other = "" if np.isclose(run.parameters["step_size"], cap, rtol=ROUNDING, atol=0) else f"the step size is not {cap:.4g}"
+    return sides._replace(unmet=sides.unmet or too_short(run) or other or quantities.unmet(run, order="printed"))
 
 
 def uniform_bound(run, constant, power):

@@ -8,7 +8,7 @@ import numpy as np
 
 from marlpaper.claims.check import ROUNDING, Sides, registry
 from marlpaper.claims.mao2023 import quantities
-from marlpaper.claims.mao2023.zero_sum import critic_rounding, gap_sides, not_uniform, regret_sides, shifted, uniform_bound
+from marlpaper.claims.mao2023.zero_sum import critic_rounding, gap_sides, not_uniform, regret_sides, shifted, too_short, uniform_bound
 
 
 def _assumptions(run, order="repaired"):
@@ -20,6 +20,7 @@ def _assumptions(run, order="repaired"):
     "Number of stages, repaired",
     r"$\bar\tau\le1+(H+\frac12)\log(1+\frac{T-1}H)$ for all $T$, and $\bar\tau\le3H\log T$ for $T\ge2$",
     repairs="mao2023.stage-count",
+    proof="mao2023-theorem-1#theorem-1-repaired",
 )
 def stage_count_repaired(run):
     """Stages of the schedule against both bounds."""
@@ -34,6 +35,7 @@ def stage_count_repaired(run):
     "Lemma 7 with the span of the error",
     r"$\text{NE-gap}\le\frac2T\sum_{h,\tau}L_\tau\big[\max_s(\mathrm{reg}_{h,1}^\tau+\mathrm{reg}_{h,2}^\tau)+\mathrm{sp}(Q_h^\tau-Q_h^\star)\big]$",
     repairs="mao2023.lemma7",
+    proof="mao2023-theorem-1#theorem-1-repaired",
 )
 def lemma7_repaired(run):
     r"""As Lemma 7, with the span $e\le2\delta$ in place of $2\delta$."""
@@ -53,6 +55,7 @@ def _regrets_and_spans(run):
     "Lemma 8 with sharper constants, any step size",
     r"repaired order: $\mathrm{reg}_{1}\le\frac{D_1}{\eta L}+\frac{\eta H^2}{4L}\sum_j\Vert\nu^j-\nu^{j-1}\Vert_1^2-\frac1{6\eta L}\sum_j\Vert\mu^j-\mu^{j-1}\Vert_1^2$",
     repairs="mao2023.lemma8",
+    proof="mao2023-theorem-1#theorem-1-repaired",
 )
 def lemma8_repaired(run):
     """Regrets of both players in the repaired order."""
@@ -64,6 +67,7 @@ def lemma8_repaired(run):
     "Lemma 8 for the printed order",
     r"printed order, $\eta\le\frac1{4H}$: Lemma 8 with $\frac{\eta H^2}4$, $\frac1{8\eta}$ and the extra term $\frac{H+\eta H^2/8}L$",
     repairs="mao2023.lemma8",
+    proof="mao2023-theorem-1#theorem-1-order",
 )
 def lemma8_printed_order(run):
     """Regrets of both players in the printed order, whose auxiliary step comes before the first play."""
@@ -77,6 +81,7 @@ def lemma8_printed_order(run):
     "Regrets of a stage: sum and each",
     r"$\eta\le\frac1{4H}$: $\mathrm{reg}_1+\mathrm{reg}_2\le\frac{D_1+D_2}{\eta L}$ and $\mathrm{reg}_i\le\frac{D_i+rD_{-i}}{(1-r)\eta L}$, $r=\frac32\eta^2H^2$",
     repairs="mao2023.lemma8-sum",
+    proof="mao2023-theorem-1#theorem-1-repaired",
 )
 def lemma8_sum_repaired(run):
     """Sum and each regret against the start divergences."""
@@ -93,6 +98,7 @@ def lemma8_sum_repaired(run):
     "Lemma 9 with its terminal error",
     r"$e_h^\tau\le\sum_{j=1}^{\min(\tau-1,H-h)}(\max_s\mathrm{reg}_1+\max_s\mathrm{reg}_2)_{h+j}^{\tau-j}+\mathbf 1\{\tau\le H+1-h\}\,e^1_{h+\tau-1}$, $e=\mathrm{sp}(Q-Q^\star)$",
     repairs="mao2023.lemma9",
+    proof="mao2023-theorem-1#theorem-1-repaired",
 )
 def lemma9_repaired(run):
     """Spans of the value error against the unrolled recursion, terminal error kept."""
@@ -115,6 +121,9 @@ def unrolled_spans(run):
     "Lemma 10 from the second stage on",
     r"for $\tau\ge2$: $\delta_h^\tau\le\delta_{h+1}^{\tau-1}+\max_{s,i}\mathrm{reg}_{h+1,i}^{\tau-1}$ and $e_h^\tau\le e_{h+1}^{\tau-1}+(\max_s\mathrm{reg}_1+\max_s\mathrm{reg}_2)_{h+1}^{\tau-1}$",
     repairs="mao2023.lemma10",
+    restricts="mao2023.lemma10",
+    scope="fails at τ = 1, holds for τ ≥ 2",
+    proof="mao2023-theorem-1#theorem-1-repaired",
 )
 def lemma10_repaired(run):
     """Both recursions, for the error and for its span."""
@@ -122,17 +131,6 @@ def lemma10_repaired(run):
     first, second = run.stages.regrets
     bounds = [shifted(delta + np.maximum(first, second).max(-1)), shifted(span + first.max(-1) + second.max(-1))]
     return Sides(np.stack([delta, span])[..., 1:, :], np.stack(bounds)[..., 1:, :], rounding=4 * critic_rounding(run))
-
-
-@registry.claim(
-    "mao2023.lemma11-repaired",
-    "Regrets of a stage sum to a duality gap",
-    r"$\mathrm{reg}^\tau_{h,1}(s)+\mathrm{reg}^\tau_{h,2}(s)\ge0$",
-    repairs="mao2023.lemma11",
-)
-def lemma11_repaired(run):
-    r"""$-(\mathrm{reg}_1+\mathrm{reg}_2)$ against 0: inside a stage the matrix is fixed."""
-    return Sides(-sum(run.stages.regrets), 0.0, rounding=2 * quantities.matrix_rounding(run))
 
 
 def constants(run, hat):
@@ -157,6 +155,7 @@ def _repaired(run, per_step, order="repaired", **options):
     "Theorem 1, repaired (a)",
     r"$\eta\le\frac1{4H}$: $\text{NE-gap}\le\frac{7.6H}{\eta T}\sum_{h,\tau}M_h^\tau+\mathcal B$, $\mathcal B=\frac2T\sum_h\min(S_h,T)\,\mathrm{sp}(Q_h^1-Q_h^\star)$",
     repairs="mao2023.theorem1",
+    proof="mao2023-theorem-1#theorem-1-repaired",
 )
 def theorem1_repaired(run):
     r"""With $M_h^\tau=\max_s(D_1+D_2)$."""
@@ -168,6 +167,7 @@ def theorem1_repaired(run):
     "Theorem 1, repaired (b)",
     r"$\eta\le\frac1{4H}$: $\text{NE-gap}\le\frac{4.2H}{\eta T}\sum_{h,\tau}\hat M_h^\tau+\mathcal B$, $\hat M=\max_sD_1+\max_sD_2$",
     repairs="mao2023.theorem1-step-size",
+    proof="mao2023-theorem-1#theorem-1-repaired",
 )
 def theorem1_repaired_b(run):
     r"""With $\hat M_h^\tau=\max_sD_1+\max_sD_2$ and its smaller constant."""
@@ -178,6 +178,7 @@ def theorem1_repaired_b(run):
     "mao2023.theorem1-precise",
     "Theorem 1, repaired, coefficients step by step",
     r"for every $\eta<\frac{\sqrt{2/3}}H$: $\text{NE-gap}\le\frac1{\eta T}\sum_{h,\tau}c_h\hat M_h^\tau+\mathcal B$, $c_h=2+2q\sigma_h$",
+    proof="mao2023-theorem-1#theorem-1-repaired",
 )
 def theorem1_precise(run):
     r"""Form (b) before rounding, up to the largest step size that the proof allows."""
@@ -190,6 +191,7 @@ def theorem1_precise(run):
     "mao2023.theorem1-free-energy",
     "Theorem 1, repaired, with free energy for KL",
     r"as the repaired Theorem 1 (b), with $F_i=-\log\sum_a\tilde\mu_ae^{-\eta L_\tau\mathrm{gap}_a}\le D_i$ in place of $D_i$",
+    proof="mao2023-theorem-1#theorem-1-repaired",
 )
 def theorem1_free_energy(run):
     """The refinement that vanishes at every exact equilibrium of the stages, mixed ones included."""
@@ -201,6 +203,7 @@ def theorem1_free_energy(run):
     "Theorem 1, repaired, for the printed order",
     r"printed order, $\eta\le\frac1{4H}$: the repaired Theorem 1 (a) with $M_h^\tau+1.1\,\eta H$ in place of $M_h^\tau$",
     repairs="mao2023.theorem1",
+    proof="mao2023-theorem-1#theorem-1-order",
 )
 def theorem1_printed_order(run):
     """What the algorithm exactly as printed satisfies."""
@@ -212,6 +215,7 @@ def theorem1_printed_order(run):
     "mao2023.theorem1-repaired-uniform",
     "Theorem 1, uniform start, one power of H better",
     r"uniform start, $Q^1=0$, $T\ge2$: $\text{NE-gap}\le29\,\frac{H^4\log T\log(AB)}T$ at $\eta=\frac1{4H}$, $\le53\,\frac{H^4\log T\log(AB)}T$ at $\eta=\frac1{8H}$",
+    proof="mao2023-theorem-1#theorem-1-repaired",
 )
 def theorem1_repaired_uniform(run):
     """The corollary, at either of its two step sizes."""
@@ -219,8 +223,7 @@ def theorem1_repaired_uniform(run):
     steps = 1 / (run.parameters["step_size"] * run.game.horizon)
     constant = known.get(round(steps)) if abs(steps - round(steps)) < 1e-9 else None
     problem = _assumptions(run) or not_uniform(run) or ("the initial values are not 0" if run.stages.q[..., 0, :, :, :, :].any() else "")
-    if run.parameters["iterations"] < 2:
-        problem = problem or "T is 1, not 2 or more"
+    problem = problem or too_short(run)
     if constant is None:
         problem = problem or "the step size is neither 1/(4H) nor 1/(8H)"
     bound = np.inf if problem else uniform_bound(run, constant, 4)
