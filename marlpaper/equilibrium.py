@@ -14,6 +14,8 @@ from marlpaper import validation
 CHUNK = 256
 RESIDUAL = 1e-10
 """What both players together may gain by deviating from an answer of quantecon, in units of the spread."""
+VALUE_TOLERANCE = 1e-9
+"""How well the value of a matrix game is known that a linear programme solves, in units of the spread."""
 SADDLE_TOLERANCE = 1e-12
 r"""Of a matrix in units of its own spread (largest entry - smallest entry): a smaller $\min\max-\max\min$ is a pure saddle."""
 
@@ -169,7 +171,10 @@ def _compiled_simplex(payoffs):
 
 
 def _linear_programme(payoffs):
-    """Policies of n matrix games (n, A, B) by one block-diagonal programme in (x_1, v_1, ..., x_n, v_n)."""
+    """Policies of n matrix games (n, A, B) by one block-diagonal programme in (x_1, v_1, ..., x_n, v_n).
+
+    HiGHS gives up on a few of these programmes, which it solves in two halves.
+    """
     from scipy import optimize, sparse  # here: half a second that 2x2 games, `marlpaper check` for one, do without
 
     count, rows, columns = payoffs.shape
@@ -186,8 +191,11 @@ def _linear_programme(payoffs):
         method="highs-ds",
         options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
     )
+    if not result.success and count > 1:
+        halves = zip(*map(_linear_programme, np.array_split(payoffs, 2)), strict=True)
+        return tuple(np.concatenate(half) for half in halves)
     if not result.success:
-        raise ArithmeticError(f"the linear programme of {count} matrix games was not solved: {result.message}")
+        raise ArithmeticError(f"the linear programme of a matrix game was not solved: {result.message}")
     x = np.maximum(result.x.reshape(count, rows + 1)[:, :rows], 0)
     y = np.maximum(-result.ineqlin.marginals.reshape(count, columns), 0)
     return x / x.sum(-1, keepdims=True), y / y.sum(-1, keepdims=True)

@@ -285,3 +285,23 @@ def test_learned_play_lies_in_the_polytope_up_to_its_regret():
 def test_bad_correlated_input_is_named(payoffs, objective, message):
     with pytest.raises(ValueError, match=message):
         equilibrium.cce_extremes(payoffs, objective)
+
+
+def test_a_programme_that_the_solver_gives_up_is_solved_in_halves(monkeypatch, rng=np.random.default_rng(0)):
+    from scipy import optimize
+
+    payoffs, solve, sizes = rng.random((7, 3, 2)), optimize.linprog, []
+
+    def fickle(cost, **options):
+        sizes.append(len(cost) // 4)
+        result = solve(cost, **options)
+        result.success = result.success and sizes[-1] <= 2
+        return result
+
+    expected = equilibrium.matrix_games(payoffs)[2]
+    monkeypatch.setattr(optimize, "linprog", fickle)
+    np.testing.assert_allclose(equilibrium.matrix_games(payoffs)[2], expected, atol=1e-12)
+    assert max(sizes) == 7 and min(sizes) <= 2
+    monkeypatch.setattr(optimize, "linprog", lambda cost, **options: optimize.OptimizeResult(success=False, message="no"))
+    with pytest.raises(ArithmeticError, match="linear programme of a matrix game was not solved: no"):
+        equilibrium.matrix_games(payoffs)

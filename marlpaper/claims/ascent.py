@@ -10,7 +10,7 @@ from marlpaper import evaluate, validation
 from marlpaper.games.tabular import MarkovGame
 
 STEP_ROUNDING = 4 * np.finfo(float).eps
-"""How well a step is known that is the difference of two policies, whose entries are at most 1."""
+"""How well the difference of two policies is known, whose entries are at most 1."""
 
 VALUE_ROUNDING = 16 * np.finfo(float).eps
 """How well a value is known that solves a linear system, in units of its size and of the system's condition."""
@@ -135,11 +135,18 @@ def rises(game, trajectory):
 def rise_rounding(run, reference=None):
     r"""How well `rise` is known: $\frac{Te}{1-\gamma}\sum_{s,i,a}d_\rho(s)\,|\bar Q_i(s,a)-\bar Q_i(s,a^\ast)|$, the larger at start and end.
 
-    The rise itself is that of the policies as stored; but each of $T$ steps has moved every probability by up to $e$ beside the mark.
+    The rise itself is that of the policies as stored; but each of $T$ steps has moved every probability by up to $e$ = `step_rounding`
+    beside the mark.
     """
     game = restarted(run.game, reference)
     moments = [_spread(game, policy) for policy in (run.initial, run.policy)]
-    return run.parameters["iterations"] * STEP_ROUNDING * np.maximum(*moments) / (1 - game.discount)
+    error = step_rounding(game, run.parameters["step_size"])
+    return run.parameters["iterations"] * error * np.maximum(*moments) / (1 - game.discount)
+
+
+def step_rounding(game, step_size):
+    """How well a step is known: the rounding of two policies, and of the feedback times the step size. (...)"""
+    return STEP_ROUNDING + np.asarray(step_size) * gap_rounding(game)
 
 
 def _spread(game, policy):
@@ -180,5 +187,5 @@ def improvement(game, step_size, visits, lengths, risen):
         return (visits * squares).sum(-1) / (step_size * (1 - game.discount))
 
     moved = np.broadcast_to(unit(lengths), risen.shape)
-    error = unit(2 * STEP_ROUNDING * np.sqrt(game.agents * lengths))
+    error = unit(2 * step_rounding(game, step_size)[..., None] * np.sqrt(game.agents * lengths))
     return tuple(np.divide(part, moved, out=np.full_like(risen, still), where=moved > 0) for part, still in ((risen, 1.0), (error, 0.0)))

@@ -9,6 +9,7 @@ import numpy as np
 
 from marlpaper import validation
 from marlpaper.falsifier.arrays import fit, normalised
+from marlpaper.falsifier.assignments import assigned
 from marlpaper.falsifier.kinds import KINDS, check_settings, sizes
 
 REMOVABLE = ("games", "horizon", "states", "rows")
@@ -60,7 +61,7 @@ class _Keeps:
         self.measured = check.measured / 10 if self.violated else -np.inf
 
     def __call__(self, candidate):
-        if not self.left or any(candidate.settings[name] != value for name, value in self.fixed.items()):
+        if not self.left or any(candidate.settings[name] != value for name, value in self.fixed.items()) or _too_short(candidate):
             return False
         self.left -= 1
         try:
@@ -69,6 +70,12 @@ class _Keeps:
         except (ValueError, TypeError, ArithmeticError, FloatingPointError, np.linalg.LinAlgError):
             return False  # the simplification made no instance of it
         return not check.unmet and check.holds != self.violated and check.ratio >= self.ratio and check.measured >= self.measured
+
+
+def _too_short(instance):
+    """Whether it runs fewer iterations than the search draws for this claim."""
+    shortest = assigned(instance.claim).options.get("shortest")
+    return shortest is not None and instance.settings["iterations"] < shortest(instance.settings["horizon"])
 
 
 def _first_kept(instance, candidates, keeps):

@@ -87,7 +87,7 @@ def value_rounding(game):
 
 def critic_rounding(game):
     """How well the exact equilibrium's values are known, which linear programmes find for more than two actions: (...)."""
-    return (ROUNDING if game.actions == (2, 2) else game.horizon * equilibrium.RESIDUAL) * largest_value(game)
+    return (ROUNDING if game.actions == (2, 2) else game.horizon * equilibrium.VALUE_TOLERANCE) * largest_value(game)
 
 
 def matrix_rounding(run):
