@@ -21,10 +21,12 @@ DOWNLOADS = {"JSON": LEDGER, "CSV": "data/results/ledger.csv"}
 # verdict: (class of the badge, mark that reads without colour)
 VERDICTS = {
     "holds on all runs": ("holds", "✓"),
+    "holds with a restriction": ("restricted", "◐"),
     "fails as printed — repaired": ("fails", "✗"),
     "fails as printed": ("fails", "✗"),
     "vacuous here": ("vacuous", "∅"),
     "not decided by these runs": ("undecided", "?"),
+    "states no constant": ("undecided", "…"),
     "not covered yet": ("uncovered", "·"),
 }
 # The bars show ratios between these powers of ten; the mark at ratio 1 is where a bound is attained.
@@ -81,6 +83,9 @@ class ClaimsLedger(SphinxDirective):
         if row.get("function"):
             target = {"refdomain": "py", "reftype": "func", "reftarget": row["function"], "refdoc": self.env.docname}
             parts += [nodes.Text(" · ") if parts else nodes.Text(""), addnodes.pending_xref("", nodes.inline("", "function"), refexplicit=True, **target)]
+        if row.get("proof"):
+            target = {"refdomain": "std", "reftype": "ref", "reftarget": row["proof"].partition("#")[2], "refdoc": self.env.docname}
+            parts += [nodes.Text(" · "), addnodes.pending_xref("", nodes.inline("", "proof"), refexplicit=True, refwarn=True, **target)]
         return [nodes.inline("", "", *parts)]
 
     def _notebook(self, name, claim):
@@ -183,9 +188,17 @@ def group_start(row, position, rank):
     name, title = html.escape(row["claim"]), html.escape(row.get("title") or "")
     return (
         f'<tbody id="{anchor(row["claim"])}" {data}><tr><th scope="rowgroup">{title} <code>{name}</code>{mended(row)}</th>'
-        f'<td>{badge(row["verdict"])}</td><td class="tightness">{bar(ratio)}</td><td class="tightness">{shown(searched)}</td>'
+        f'<td>{badge(row["verdict"])}{footing(row)}</td><td class="tightness">{bar(ratio)}</td><td class="tightness">{shown(searched)}</td>'
         f'<td class="checks"><span>{row["instances"] or "—"}</span> '
     )
+
+
+def footing(row):
+    """HTML: what stands behind a verdict that holds, or where a claim with a restriction fails and holds."""
+    words = row.get("scope") or row.get("stands_on") or ""
+    if words == "attacked":
+        words = f"attacked: {row['attacked']:,} instances"
+    return f'<span class="footing">{html.escape(words)}</span>' if words else ""
 
 
 def anchor(claim):
@@ -194,9 +207,11 @@ def anchor(claim):
 
 
 def mended(row):
-    """HTML: which printed claim a repaired one mends, if it is one."""
-    printed = row.get("repairs")
-    return f' <span class="repairs">repairs <a href="#{anchor(printed)}">{html.escape(printed)}</a></span>' if printed else ""
+    """HTML: which printed claim this one restricts or mends, if it does."""
+    for how in ("restricts", "repairs"):
+        if printed := row.get(how):
+            return f' <span class="repairs">{how} <a href="#{anchor(printed)}">{html.escape(printed)}</a></span>'
+    return ""
 
 
 def _raw(text):

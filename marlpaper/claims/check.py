@@ -292,15 +292,18 @@ def ledger(checks_by_notebook):
     Returns
     -------
     list of dict
-        Keys claim, paper, statement, title, repairs, restricts, scope, function (its full name), notebook (the one that checks it most
-        often, other than on what a search found), verdict, stands_on (what is behind a verdict that holds: `STANDS_ON`), proof, attacked
-        (how many instances a search tried), worst_ratio, searched_ratio (the largest of what a search found), instances.
+        Keys claim, paper, statement, title, repairs, restricts, scope (of a claim that holds with a restriction: where it fails and where it
+        holds), function (its full name), notebook (the one that checks it most often, other than on what a search found), verdict, stands_on
+        (what is behind a verdict that holds: `STANDS_ON`), proof, attacked (how many instances a search tried), worst_ratio (None for a claim
+        that fails outside its scope only), searched_ratio (the largest of what a search found), instances.
     """
     rows = []
     for claim in registry.values():
         found = [(name, item) for name, items in checks_by_notebook.items() for item in items if item["claim"] == claim.id]
         items = [item for _, item in found]
         searched = [item for item in items if item.get("parameters", {}).get("searched")]
+        words = verdict(claim, items)
+        restricted = words == "holds with a restriction"
         notebooks = [name for name, item in found if item not in searched] or [name for name, _ in found]
         rows.append(
             {
@@ -310,15 +313,15 @@ def ledger(checks_by_notebook):
                 "statement": claim.statement,
                 "repairs": claim.repairs,
                 "restricts": claim.restricts,
-                "scope": claim.scope,
+                "scope": next(other.scope for other in registry.values() if other.restricts == claim.id) if restricted else "",
                 "function": f"{claim.function.__module__}.{claim.function.__qualname__}" if claim.function else None,
                 "notebook": max(notebooks, key=notebooks.count, default=None),  # the first of those with most checks
-                "verdict": verdict(claim, items),
+                "verdict": words,
                 "stands_on": stands_on(claim, items),
                 "proof": claim.proof,
                 "attacked": max((item["parameters"].get("games", 0) for item in searched), default=0),
-                "worst_ratio": _largest_ratio(items),
-                "searched_ratio": _largest_ratio(searched),
+                "worst_ratio": None if restricted else _largest_ratio(items),
+                "searched_ratio": None if restricted else _largest_ratio(searched),
                 "instances": len(items),
             }
         )

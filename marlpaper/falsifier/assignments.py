@@ -76,7 +76,8 @@ _assign(
 )  # fmt: skip
 
 _assign("general-sum run", "lemma17", **FREE, order="printed", long={"iterations": (2**19 - 1,), "factor": (1e-3, 6e-4, 3e-4), "start": ("constant",)})
-_assign("general-sum run", "lemma18 lemma19 theorem5", **FREE, order="printed")
+_assign("general-sum run", "lemma18", **FREE, order="printed")
+_assign("general-sum run", "lemma19 theorem5", **FREE, order="printed", shortest=lambda horizon: 10 * horizon)
 _assign("general-sum run", "lemma17-repaired", **FREE, **STAGE)
 _assign("general-sum run", "lemma18-repaired lemma19-repaired theorem5-repaired theorem5-free-energy", **FREE)
 _assign("general-sum run", "theorem5-discarded theorem5-last-stages", **FREE, shortest=lambda horizon: 3 * horizon * (horizon + 1) // 2 + 1)

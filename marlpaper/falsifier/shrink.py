@@ -73,9 +73,10 @@ class _Keeps:
 
 
 def _too_short(instance):
-    """Whether it runs fewer iterations than the search draws for this claim."""
-    shortest = assigned(instance.claim).options.get("shortest")
-    return shortest is not None and instance.settings["iterations"] < shortest(instance.settings["horizon"])
+    """Whether it has fewer iterations or games than the search draws for this claim."""
+    options, settings = assigned(instance.claim).options, instance.settings
+    shortest = options.get("shortest", lambda horizon: 1)
+    return settings.get("iterations", np.inf) < shortest(settings.get("horizon", 1)) or settings.get("games", np.inf) < options.get("fewest", 1)
 
 
 def _first_kept(instance, candidates, keeps):

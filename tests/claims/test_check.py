@@ -305,7 +305,8 @@ def test_a_claim_that_fails_only_outside_a_part_of_it_says_so(registry):
     whole, part = claims.ledger({"one": [item(ratio=2.0, holds=False), item("paper.a-restricted")]})
     assert (whole["verdict"], whole["stands_on"]) == ("holds with a restriction", "")
     assert (part["verdict"], part["stands_on"], part["restricts"]) == ("holds on all runs", "proved here", "paper.a")
-    assert part["scope"] == "fails at T = 1, holds for T ≥ 2"
+    assert (whole["scope"], part["scope"]) == ("fails at T = 1, holds for T ≥ 2", "")
+    assert whole["worst_ratio"] is None, "no headline from a case out of scope"
 
 
 def test_what_stands_behind_a_claim_that_holds(registry):

@@ -203,8 +203,7 @@ def _first_claim(run, constant, distance=None, order=None):
     "mao2023.theorem1-restricted",
     "Theorem 1, first claim (ties against the start)",
     rf"best responses that tie chosen furthest from the start, repaired order, $\eta\le\frac1{{8H^2}}$: $\text{{NE-gap}}(\bar\mu,\bar\nu)\le\frac{{24H}}{{\eta T}}\sum_{{h,\tau}}\max_s{KL}$",
-    restricts="mao2023.theorem1",
-    scope="fails with ties towards the start, holds with ties against it (in the repaired order, with the step size kept)",
+    repairs="mao2023.theorem1",
     proof="mao2023-theorem-1#theorem-1-restricted",
 )
 def theorem1_restricted(run):
