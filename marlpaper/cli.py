@@ -99,6 +99,10 @@ def _add_claims(command):
     one = command(_check, "check", "check one claim on its example: measured, bound, ratio")
     one.add_argument("id", metavar="ID", help="a claim, e.g. mao2023.lemma8")
     one.add_argument("--instance", metavar="FILE", help="check it on this instance, as `marlpaper falsify` writes them")
+    seal = command(_certify, "certify", "decide refutations again in exact rationals and ball arithmetic, and compare with data/certificates")
+    seal.add_argument("ids", metavar="ID", nargs="*", help="claims with a certificate (default: all)")
+    seal.add_argument("--instance", metavar="FILE", help="make the certificate of one claim from this instance, as `marlpaper falsify` writes them")
+    seal.add_argument("--output", default="runs/certificates", metavar="FOLDER", help="where to write that certificate (default: %(default)s)")
     hunt = command(_falsify, "falsify", "search for the worst case of a claim, and shrink it to one that can be read")
     hunt.add_argument("id", metavar="ID", help="a claim, e.g. mao2023.lemma9; all; or printed, for those that fail as printed")
     hunt.add_argument("--trials", type=_positive, default=100_000, metavar="N", help="instances to try (default: 100000)")
@@ -209,7 +213,7 @@ def _refused():
     """Input that cannot be used is told like a name that does not exist: its sentence, and no traceback."""
     try:
         yield
-    except (ValueError, ImportError, ConnectionError) as problem:  # the last two: no Dask, or no longer
+    except (ValueError, ArithmeticError, ImportError, ConnectionError) as problem:  # the last two: no Dask, or no longer
         raise UnknownNameError(str(problem)) from None
 
 
@@ -220,6 +224,28 @@ def _verdict(check):
     print(f"{check.claim}: {'holds' if check.holds else 'does not hold'} on {check.instance}")
     print(f"measured {check.measured:.6g}, bound {check.bound:.6g}, ratio {check.ratio:.4g}")
     return 0 if check.holds else 1
+
+
+def _certify(options):
+    from marlpaper import certificates
+
+    if options.instance:
+        if len(options.ids) != 1:
+            raise UnknownNameError(f"{len(options.ids)} claims are named, expected one for the instance {options.instance!r}.")
+        with _refused():
+            made = certificates.certify(options.ids[0], certificates.instances.read(options.instance))
+        print(f"{certificates.in_words(made)}\nwritten to {certificates.save(made, options.output)}")
+        return 0
+    known, different = certificates.known(), 0
+    for id in options.ids or known:
+        require("certified claim", id, known)
+        with _refused():
+            again = certificates.certify(id, vars(known[id]), known[id].remark)
+        print(certificates.in_words(again), flush=True)
+        if again != known[id]:
+            different += 1
+            print(f"{id}: differs from its file, {certificates.in_words(known[id])}", file=sys.stderr)
+    return 1 if different else 0
 
 
 def _falsify(options):

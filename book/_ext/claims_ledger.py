@@ -194,11 +194,15 @@ def group_start(row, position, rank):
 
 
 def footing(row):
-    """HTML: what stands behind a verdict that holds, or where a claim with a restriction fails and holds."""
+    """HTML: what stands behind a verdict that holds, where a claim with a restriction fails and holds, and the seal of a refutation."""
     words = row.get("scope") or row.get("stands_on") or ""
     if words == "attacked":
         words = f"attacked: {row['attacked']:,} instances"
-    return f'<span class="footing">{html.escape(words)}</span>' if words else ""
+    parts = [f'<span class="footing">{html.escape(words)}</span>'] if words else []
+    if row.get("certificate"):
+        sides = (f"{name} ∈ [{', '.join(row['certificate'][name])}]" for name in ("measured", "bound"))
+        parts.append(f'<span class="footing seal">certified: {html.escape(", ".join(sides))}</span>')
+    return "".join(parts)
 
 
 def anchor(claim):

@@ -5,18 +5,20 @@ is above every number of the second. The algorithm and both sides are typed anew
 is doubled until the enclosures do not touch. Needs `python-flint`.
 """
 
+import decimal
 import json
 import pathlib
 from dataclasses import dataclass
 
 from marlpaper import results
+from marlpaper.certificates import instances
 from marlpaper.lookup import require
 
 FOLDER = pathlib.Path(__file__).parents[2] / "data" / "certificates"
 BITS = (128, 256, 512, 1024, 2048, 4096)
 FIELDS = ("claim", "settings", "arrays", "bits", "measured", "bound", "remark")
 
-__all__ = ["Certificate", "certify", "known", "load", "save"]
+__all__ = ["Certificate", "certify", "in_words", "known", "load", "save", "shortened"]
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,24 @@ def certify(claim, instance, remark=""):
         flint().ctx.prec = before
 
 
+def in_words(certificate):
+    """The claim and both enclosures in one line."""
+    return f"{certificate.claim}: measured ∈ [{', '.join(certificate.measured)}], bound ∈ [{', '.join(certificate.bound)}], {certificate.bits} bits"
+
+
+def shortened(certificate):
+    """Both enclosures with as few digits, three at least, as still keep them apart: two lists of two str."""
+    for digits in range(3, 20):
+        pairs = [[_rounded(pair[0], digits, "ROUND_FLOOR"), _rounded(pair[1], digits, "ROUND_CEILING")] for pair in (certificate.measured, certificate.bound)]
+        if pairs[0][0] > pairs[1][1]:
+            break
+    return [[f"{end:g}" if end == 0 or 1e-4 <= abs(end) < 1e6 else f"{end:e}" for end in pair] for pair in pairs]
+
+
+def _rounded(text, digits, mode):
+    return decimal.Context(prec=digits, rounding=getattr(decimal, mode)).create_decimal(text).normalize()
+
+
 def _ratio(pair):
     """Measured over bound, roughly: which violation to show."""
     bound = float(pair[1].mid())
@@ -103,11 +123,9 @@ def load(path):
     ValueError
         If the file holds no certificate; the sentence begins with its name.
     """
-    from marlpaper.certificates.instances import read
-
     path = pathlib.Path(path)
     try:
-        data = read(path)
+        data = instances.read(path)
     except (OSError, ValueError) as problem:
         raise ValueError(f"{path.name} holds no certificate: {problem}") from None
     if not isinstance(data, dict) or set(data) != set(FIELDS):

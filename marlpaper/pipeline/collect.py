@@ -6,14 +6,14 @@ import subprocess
 import pandas as pd
 
 import marlpaper
-from marlpaper import results
+from marlpaper import certificates, results
 from marlpaper.pipeline import stamps
 
 __all__ = ["write_build", "write_ledger"]
 
 
 def write_ledger(project, ledger):
-    """Write ``ledger.json``, and the same as ``ledger.csv``, from the checks that the notebooks left.
+    """Write ``ledger.json``, and the same as ``ledger.csv``, from the checks that the notebooks left and from ``data/certificates``.
 
     Parameters
     ----------
@@ -25,8 +25,12 @@ def write_ledger(project, ledger):
     paths = {name: project.results / name / "checks.json" for name in _in_order_of_reading(project)}
     checks = {name: results.read(path) for name, path in paths.items() if path.is_file()}
     rows = ledger(checks)
+    sealed = certificates.known(project.root / "data" / "certificates")
+    for row in rows:
+        found = sealed.get(row["claim"])
+        row["certificate"] = dict(zip(("measured", "bound"), certificates.shortened(found), strict=True)) if found else None
     results.write_text(project.results / "ledger.json", results.to_json(rows))
-    results.write_text(project.results / "ledger.csv", pd.DataFrame(rows).to_csv(index=False, float_format=f"%.{results.DIGITS}g"))
+    results.write_text(project.results / "ledger.csv", pd.DataFrame(rows).drop(columns="certificate").to_csv(index=False, float_format=f"%.{results.DIGITS}g"))
 
 
 def _in_order_of_reading(project):
