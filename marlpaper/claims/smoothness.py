@@ -9,6 +9,7 @@ $L_H=\frac{28\sqrt2N^{3/2}}{(1-\gamma)^4}$, and $L_F=Lx^{2T}+\frac{BL_H}Lx^{T-1}
 import numpy as np
 
 from marlpaper import evaluate, learners, validation
+from marlpaper.claims.check import Sides
 from marlpaper.evaluate import softmax
 from marlpaper.games.tabular import MarkovGame
 
@@ -55,6 +56,11 @@ def sharper_meta(game, steps, step_size):
 
 EQUAL = 1e-9
 """Two ways to compute a number agree if they differ by no more than this part of what goes into it."""
+
+
+def agreement(error):
+    """Sides of a claim that two numbers are equal; below a hundredth of `EQUAL` there is only rounding, which differs between machines."""
+    return Sides(np.maximum(error, EQUAL / 100), EQUAL)
 
 
 def distance(parameters, others):

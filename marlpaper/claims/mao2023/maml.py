@@ -118,7 +118,7 @@ def lemma14_saddle(game, steps, step_size):
     hessian = evaluate.policy_hessian(game, [np.zeros((1, 2))] * 2)
     factor = np.linalg.matrix_power(np.eye(4) + step_size * hessian, steps)
     found, formula = smoothness.norm(factor @ hessian @ factor), saddle_smoothness(game.discount, steps, step_size)
-    return Sides(np.abs(found / formula - 1), smoothness.EQUAL)
+    return smoothness.agreement(np.abs(found / formula - 1))
 
 
 def saddle_smoothness(discount, steps, step_size):

@@ -139,7 +139,7 @@ def lemma13_visitation(game, parameters, others):
 )
 def lemma15(game, parameters, others):
     r"""Largest difference between the printed formula and the derivative of the gradient, in units of $\frac{\max|r|}{(1-\gamma)^2}$."""
-    return Sides(_formula_error(game, parameters, evaluate.printed_hessian(game, parameters)), smoothness.EQUAL)
+    return smoothness.agreement(_formula_error(game, parameters, evaluate.printed_hessian(game, parameters)))
 
 
 @registry.claim(
@@ -151,7 +151,7 @@ def lemma15(game, parameters, others):
 )
 def lemma15_repaired(game, parameters, others):
     """The same for the corrected last term."""
-    return Sides(_formula_error(game, parameters, evaluate.policy_hessian(game, parameters)), smoothness.EQUAL)
+    return smoothness.agreement(_formula_error(game, parameters, evaluate.policy_hessian(game, parameters)))
 
 
 @registry.claim("mao2023.lemma16", "Lemma 16", r"Each block $\nabla^2_{ij}\Phi$ is $\frac{56\sqrt N}{(1-\gamma)^4}$-Lipschitz")
