@@ -8,6 +8,9 @@ from marlpaper.claims.check import Sides
 PINNED = {}
 """Claim id to the function that computes both sides anew."""
 
+CALLS = []
+"""What `assert_pinned` was called with, and what it expected: id, arguments, keywords, both sides, whether the assumptions are met."""
+
 
 def pin(*ids):
     """Decorator: the function computes (measured, bound) of these claims by a formula of its own."""
@@ -26,13 +29,19 @@ def pin(*ids):
 def assert_pinned(id, *arguments, met=True, **keywords):
     """The claim's arrays are those of the formula; its assumptions are met, if the instance is meant to meet them."""
     sides = Sides(*registry[id].function(*arguments, **keywords))
-    expected = PINNED[id](*arguments, **keywords)
+    expected = [np.asarray(side, float) for side in PINNED[id](*arguments, **keywords)]
+    CALLS.append((id, arguments, keywords, expected, met))
+    assert_same(id, sides, expected, met)
+    return sides
+
+
+def assert_same(id, sides, expected, met):
+    """Both sides are those expected, entry by entry, and no assumption is broken if all are to be met."""
     for name, found, wanted in zip(("measured", "bound"), sides[:2], expected, strict=True):
-        found, wanted = np.asarray(found, float), np.asarray(wanted, float)
+        found = np.asarray(found, float)
         assert found.shape == wanted.shape, (id, name, found.shape, wanted.shape)
         np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-13, err_msg=f"{id}, {name}")
     assert not (met and sides.unmet), (id, sides.unmet)
-    return sides
 
 
 def kl(p, q):

@@ -193,8 +193,6 @@ LEMMAS = "lemma13-ii lemma13-iii lemma13-sharper-hessian lemma13-visitation lemm
 @pytest.mark.parametrize("id", LEMMAS)
 @pytest.mark.parametrize("common", [True, False])
 def test_softmax_games(id, common):
-    if id.startswith("lemma16") and not common:
-        pytest.skip("the blocks are those of a common reward")
     assert_pinned(f"mao2023.{id}", game(common), *logits())
 
 
