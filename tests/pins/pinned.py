@@ -9,7 +9,7 @@ PINNED = {}
 """Claim id to the function that computes both sides anew."""
 
 CALLS = []
-"""What `assert_pinned` was called with, and what it expected: id, arguments, keywords, both sides, whether the assumptions are met."""
+"""What `assert_pinned` was called with, and what it expected: id, arguments, keywords, both sides, assumptions met, what is trivial."""
 
 
 def pin(*ids):
@@ -26,22 +26,27 @@ def pin(*ids):
     return register
 
 
-def assert_pinned(id, *arguments, met=True, **keywords):
-    """The claim's arrays are those of the formula; its assumptions are met, if the instance is meant to meet them."""
+def assert_pinned(id, *arguments, met=True, trivial=None, **keywords):
+    """The claim's arrays are those of the formula.
+
+    `met` says whether the instance meets the assumptions (None: whatever), `trivial` what the claim says is true anyway.
+    """
     sides = Sides(*registry[id].function(*arguments, **keywords))
     expected = [np.asarray(side, float) for side in PINNED[id](*arguments, **keywords)]
-    CALLS.append((id, arguments, keywords, expected, met))
-    assert_same(id, sides, expected, met)
+    CALLS.append((id, arguments, keywords, expected, met, trivial))
+    assert_same(id, sides, expected, met, trivial)
     return sides
 
 
-def assert_same(id, sides, expected, met):
-    """Both sides are those expected, entry by entry, and no assumption is broken if all are to be met."""
+def assert_same(id, sides, expected, met, trivial):
+    """Both sides are those expected, entry by entry, and assumptions are met or not."""
     for name, found, wanted in zip(("measured", "bound"), sides[:2], expected, strict=True):
         found = np.asarray(found, float)
         assert found.shape == wanted.shape, (id, name, found.shape, wanted.shape)
         np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-13, err_msg=f"{id}, {name}")
-    assert not (met and sides.unmet), (id, sides.unmet)
+    assert met is None or met == (not sides.unmet), (id, sides.unmet)
+    if trivial is not None:
+        np.testing.assert_allclose(sides.trivial, trivial, rtol=1e-9, err_msg=f"{id}, trivial")
 
 
 def kl(p, q):

@@ -323,6 +323,17 @@ def _(run):
     return ascent(run, sharper_L_F(2, 0.3**3 / 12))
 
 
+def test_the_longest_gradient_there_can_be():
+    """B (1 + alpha L)^T with the sharper constants."""
+    B, curve = 1 / (np.sqrt(2) * 0.3**1.5), 1 / 0.3**2
+    assert_pinned("mao2023.theorem4", maml(False), trivial=B * (1 + 0.3**3 / 12 * curve) ** 2)
+
+
+@pytest.mark.parametrize("id", ["theorem4", "theorem4-ascent"])
+def test_another_outer_step(id):
+    assert_pinned(f"mao2023.{id}", maml(True), met=False)
+
+
 @pytest.mark.parametrize(("id", "sharper"), [("theorem4", False), ("theorem4-ascent", False), ("theorem4-sharper", True)])
 def test_maml(id, sharper):
     assert_pinned(f"mao2023.{id}", maml(sharper))
@@ -369,7 +380,7 @@ def test_matrices(rng=np.random.default_rng(0)):
     a = rng.standard_normal((3, 3, 3))
     assert_pinned("mao2023.lemma3", list(a), list(a + 0.1 * rng.standard_normal((3, 3, 3))))
     assert_pinned("mao2023.lemma4", rng.standard_normal((3, 2, 3)), *rng.standard_normal((2, 3)))
-    assert_pinned("mao2023.lemma5", [rng.standard_normal((2, 2)), rng.standard_normal((3, 3))], met=False)
+    assert_pinned("mao2023.lemma5", [rng.standard_normal((2, 2)), rng.standard_normal((3, 3))])
     assert_pinned("mao2023.lemma6", rng.standard_normal((6, 6)), (1, 2, 3))
 
 
@@ -411,7 +422,12 @@ def test_one_state(zero_sum):
     reward = rng.random((1, 2, 3))
     one = games.MarkovGame(np.stack([reward, -reward if zero_sum else reward]), np.ones((1, 2, 3, 1)), 0, G)
     run = learners.optimistic_q_ascent(one, 30, 0.25, initial=[[[0.9, 0.1]], [[0, 0, 1]]], checkpoints=range(31))
-    assert_pinned("ding2022.game-agnostic-one-state", run)
+    half = (reward.max() - reward.min()) / 2
+    assert_pinned("ding2022.game-agnostic-one-state", run, trivial=2 * half / 0.3)
+    largest_step = 1 / (4 * largest(reward[0] - (reward.max() + reward.min()) / 2))
+    for factor, met in ((1 - 1e-6, True), (1 + 1e-6, False)):
+        run = learners.optimistic_q_ascent(one, 30, largest_step * factor, checkpoints=range(31))
+        assert_pinned("ding2022.game-agnostic-one-state", run, met=met)
 
 
 def test_cycles():

@@ -280,7 +280,48 @@ CASES = {
 
 @pytest.mark.parametrize(("case", "id"), [(case, id) for case, ids in CASES.items() for id in ids.split()])
 def test_zero_sum_claims(case, id):
-    assert_pinned(f"mao2023.{id}", recorded(*case))
+    """Gaps are at most the range of the value: what the rewards of each step differ by, added up."""
+    run = recorded(*case)
+    reward = run.game.rewards[0]
+    trivial = sum(reward[h].max() - reward[h].min() for h in range(H)) if id.startswith(("theorem1", "lemma7")) else None
+    assert_pinned(f"mao2023.{id}", run, trivial=trivial)
+
+
+CAPS = {1 / 72: "lemma8-sum lemma9 theorem1 theorem1-step-size", 1 / 12: "lemma8-sum-repaired theorem1-repaired theorem1-repaired-b theorem1-free-energy",
+        0.999 * np.sqrt(2 / 3) / 3: "theorem1-precise"}  # fmt: skip
+
+
+@pytest.mark.parametrize(("cap", "id"), [(cap, id) for cap, ids in CAPS.items() for id in ids.split()])
+def test_step_sizes(cap, id):
+    """Met at the largest step size, not a millionth above."""
+    order = "printed" if cap == 1 / 72 else "repaired"
+    assert_pinned(f"mao2023.{id}", recorded(order, cap))
+    assert_pinned(f"mao2023.{id}", recorded(order, cap * (1 + 1e-6)), met=False)
+    if order == "repaired":
+        assert_pinned(f"mao2023.{id}", recorded("printed", cap), met=False)
+
+
+@pytest.mark.parametrize("id", ["theorem1-printed-order", "lemma8-printed-order"])
+def test_step_sizes_of_the_printed_order(id):
+    assert_pinned(f"mao2023.{id}", recorded("printed", 1 / 12))
+    assert_pinned(f"mao2023.{id}", recorded("printed", 1.000001 / 12), met=False)
+
+
+@pytest.mark.parametrize("id", ["theorem1-uniform", "theorem1-uniform-restricted"])
+def test_uniform_starts(id):
+    assert_pinned(f"mao2023.{id}", recorded("printed", 1 / 72), met=False)
+    assert_pinned(f"mao2023.{id}", recorded("printed", 1 / 80, True), met=id == "theorem1-uniform")
+
+
+def test_values_that_leave_their_range():
+    """Rewards outside [0, 1], and initial values outside [0, H-h+1], break the assumptions of Lemma 8."""
+    from marlpaper.claims import registry
+
+    one = recorded("repaired", 1 / 12, False, True)
+    for change in (1.01, -0.01):
+        game = games.zero_sum(np.where(np.arange(one.game.rewards[0].size).reshape(one.game.rewards[0].shape) == 0, change, one.game.rewards[0]), one.game.transitions, one.game.initial)
+        run = learners.optimistic_mirror_descent(game, T, 1 / 12, order="repaired", record=True)
+        assert "rewards reach" in registry["mao2023.lemma8-repaired"].function(run).unmet
 
 
 def test_all_of_them_are_tried():
