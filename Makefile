@@ -37,7 +37,7 @@ if [ "$$state" != "$$(cat $(VENV)/set-up-$(1) 2> /dev/null)" ]; then \
 fi
 endef
 
-.PHONY: book html test test-package test-notebooks quick figures bench upgrade clean set-up-book set-up-test set-up-bench
+.PHONY: book html test test-package test-notebooks quick reseed mutate figures bench upgrade clean set-up-book set-up-test set-up-bench
 
 book: set-up-book
 	$(RUN) -m marlpaper.cli reproduce
@@ -68,6 +68,22 @@ test-notebooks: set-up-test
 # The tests that need no browser, no pipeline run and no cluster.
 quick: set-up-test
 	$(RUN) -m pytest -m "not slow"
+
+# Every chapter with five other seeds, and with the parameters that a chapter suggests to change: what it concludes has to survive.
+SEEDS ?= 11:16
+CHAPTERS ?= $(basename $(notdir $(wildcard notebooks/*.md)))
+OTHERS := ding2022-game-agnostic:step_size=0.02,0.2 ding2022-game-agnostic:iterations=1000 mao2023-theorem-1:long_iterations=2000 falsifier:trials=2000
+
+reseed: set-up-test
+	@status=0; \
+	for name in $(CHAPTERS); do $(RUN) -m marlpaper.cli sweep $$name --param seed=$(SEEDS) || status=1; done; \
+	for other in $(if $(filter command%,$(origin CHAPTERS)),,$(OTHERS)); do \
+		$(RUN) -m marlpaper.cli sweep "$${other%%:*}" --param "$${other#*:}" || status=1; \
+	done; exit $$status
+
+# Every number of the claims changed, one at a time: a change that no pin notices is an error.
+mutate: set-up-test
+	$(RUN) -m tests.mutations
 
 bench: set-up-bench
 	$(RUN) -m benchmarks
