@@ -1,5 +1,7 @@
 """What the pins share: both sides of a claim, whole arrays of them, against a formula that is typed anew from the papers."""
 
+import importlib
+
 import numpy as np
 
 from marlpaper.claims import registry
@@ -38,9 +40,37 @@ def assert_pinned(id, *arguments, met=True, trivial=None, **keywords):
     return sides
 
 
+def assert_unmet(id, *arguments):
+    """The instance does not meet the claim's assumptions, whatever its sides are."""
+    CALLS.append((id, arguments, {}, None, False, None))
+    with np.errstate(all="ignore"):
+        assert Sides(*registry[id].function(*arguments)).unmet, id
+
+
+def assert_met(id, *arguments):
+    """The instance meets the claim's assumptions, whatever its sides are."""
+    CALLS.append((id, arguments, {}, None, True, None))
+    assert not Sides(*registry[id].function(*arguments)).unmet, id
+
+
+def assert_value(name, *arguments, expected):
+    """A helper of the claims, `module:function` below `marlpaper.claims`, returns what is expected."""
+    CALLS.append((name, arguments, {}, expected, None, None))
+    assert_same(name, value_of(name, *arguments), expected, None, None)
+
+
+def value_of(name, *arguments):
+    """What a helper of the claims returns."""
+    module, _, function = name.partition(":")
+    return getattr(importlib.import_module(f"marlpaper.claims.{module}"), function)(*arguments)
+
+
 def assert_same(id, sides, expected, met, trivial):
     """Both sides are those expected, entry by entry, and assumptions are met or not."""
-    for name, found, wanted in zip(("measured", "bound"), sides[:2], expected, strict=True):
+    if ":" in id:
+        np.testing.assert_allclose(np.asarray(sides, float), expected, rtol=1e-9, err_msg=id)
+        return
+    for name, found, wanted in zip(("measured", "bound"), sides[:2], expected or (), strict=bool(expected)):
         found = np.asarray(found, float)
         assert found.shape == wanted.shape, (id, name, found.shape, wanted.shape)
         np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-13, err_msg=f"{id}, {name}")

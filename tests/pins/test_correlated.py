@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from marlpaper import evaluate, games, learners, meta
-from tests.pins.pinned import assert_pinned, kl, mix, pin
+from tests.pins.pinned import assert_met, assert_pinned, assert_unmet, assert_value, kl, mix, pin
 
 H, S, N, T = 3, 2, 3, 90
 ACTIONS = (2, 3, 2)
@@ -219,14 +219,32 @@ def test_uniform_starts_and_their_step(id, step):
 
 def test_too_short_for_the_last_stages():
     """T must exceed 3H(H+1)/2 = 18."""
-    from marlpaper.claims import registry
-
     rng = np.random.default_rng(11)
     game = games.random_game(rng, horizon=H, states=S, actions=ACTIONS, zero_sum=False)
     for iterations, met in ((18, False), (19, True)):
         run = learners.correlated_mirror_descent(game, iterations, 0.05, record=True)
         for id in ("theorem5-discarded", "theorem5-last-stages"):
-            assert (registry[f"mao2023.{id}"].function(run).unmet == "") == met
+            (assert_met if met else assert_unmet)(f"mao2023.{id}", run)
+    for iterations, met in ((1, False), (2, True)):
+        run = learners.correlated_mirror_descent(game, iterations, (9 * iterations * 4) ** (-1 / 3), record=True)
+        (assert_met if met else assert_unmet)("mao2023.theorem5-uniform-repaired", run)
+
+
+def test_helpers():
+    """T_0 = 3H(H+1)/2 and B = H^2 + H(H+1)(2H+1)/3."""
+    assert_value("mao2023.correlated_quantities:full_burn_in", 3, expected=[18, 9 + 3 * 4 * 7 / 3])
+    one = games.MarkovGame(np.zeros((1, 2, 1, 1)), np.ones((2, 1, 1, 1)))
+    lone = learners.correlated_mirror_descent(one, 4, 0.1, record=True)
+    assert_unmet("mao2023.theorem5-uniform", lone)
+
+
+@pytest.mark.parametrize("change", [1.01, -0.01])
+def test_rewards_outside_their_range(change):
+    base = recorded("printed", 0.05).game
+    rewards = base.rewards.copy()
+    rewards.flat[0] = change
+    run = learners.correlated_mirror_descent(games.MarkovGame(rewards, base.transitions, base.initial), 9, 0.05, record=True)
+    assert_unmet("mao2023.lemma17", run)
 
 
 # Sequences.

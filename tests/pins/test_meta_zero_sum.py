@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from marlpaper import equilibrium, evaluate, games, learners, meta
-from tests.pins.pinned import assert_pinned, kl, mix, pin
+from tests.pins.pinned import assert_met, assert_pinned, assert_unmet, assert_value, kl, mix, pin
 
 H, S, T, K = 3, 2, 40, 6
 ACTIONS = (3, 2)
@@ -187,6 +187,42 @@ def test_sequences_need_five_games_the_rule_and_the_step():
     assert_pinned("mao2023.theorem2-laplace", sequence("repaired", 1 / 12), met=False)
     largest = max(np.ptp(run.stages.q, (-2, -1)).max() for run in sequence("repaired", 1 / 12, "laplace").runs)
     assert_pinned("mao2023.theorem2-laplace", sequence("repaired", 1.2 / (4 * largest), "laplace"), met=False)
+    assert_pinned("mao2023.theorem2-laplace", sequence("repaired", 0.88 / (4 * largest), "laplace"))
+
+
+def test_few_games_and_short_runs():
+    """Eq. (5) needs five games, as alpha = 1/sqrt K < 1/2; the warm critic more than H(3H-1)/2 = 12 iterations."""
+    batch = sequence("printed", 1 / 72).runs
+    base, rewards = batch[0].game, np.stack([run.game.rewards[0] for run in batch])
+
+    def learned(count, iterations, step, order, rules):
+        kernels = np.broadcast_to(base.transitions, (count, *base.transitions.shape))
+        some = games.zero_sum(rewards[:count], kernels, np.broadcast_to(base.initial, (count, S)))
+        learner = functools.partial(learners.optimistic_mirror_descent, iterations=iterations, step_size=step, order=order, record=True)
+        return meta.learn_sequence(some, learner, rules)
+
+    for count, check in ((4, assert_unmet), (5, assert_met)):
+        check("mao2023.theorem2", learned(count, 9, 1 / 72, "printed", ["best-response-average"]))
+    for iterations, check in ((12, assert_unmet), (13, assert_met)):
+        check("mao2023.critic-warm-start", learned(2, iterations, 1 / 12, "repaired", ["laplace", "critic-warm-start"]))
+
+
+def test_distance_of_two_games():
+    """Rewards and kernels that differ: d_h sums |r - r'| + sp(V'_{h+1})/2 |P - P'|_1 from h on."""
+    rng = np.random.default_rng(1)
+    one, other = (games.random_game(rng, horizon=H, states=S, actions=ACTIONS) for _ in range(2))
+    _, values = equilibrium.solve_zero_sum(other)
+    steps = []
+    for h in range(H):
+        span = np.ptp(values[h + 1]) if h + 1 < H else 0
+        kernels = max(np.abs(one.transitions[h, s, a, b] - other.transitions[h, s, a, b]).sum() for s in range(S) for a in range(3) for b in range(2))
+        steps.append(np.abs(one.rewards[0][h] - other.rewards[0][h]).max() + span / 2 * kernels)
+    assert_value("mao2023.meta_zero_sum_repaired:game_distance", one, other, expected=[sum(steps[h:]) for h in range(H)])
+
+
+@pytest.mark.parametrize(("id", "alpha", "check"), [("lemma1", 0.4999, assert_met), ("lemma1", 0.5, assert_unmet), ("lemma1-repaired", 1.0, assert_met)])
+def test_mixing_weights(id, alpha, check):
+    check(f"mao2023.{id}", rows(), rows(alpha), alpha)
 
 
 # Entry by entry.

@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 from marlpaper import features, games, learners, meta
-from marlpaper.claims import registry
 from marlpaper.learners.policy_gradient import gradient
-from tests.pins.pinned import assert_pinned, pin
+from tests.pins.pinned import assert_pinned, assert_unmet, assert_value, pin
 
 G = 0.6
 S, N, A, T = 3, 2, 3, 8
@@ -263,9 +262,7 @@ def test_step_sizes(id, case):
     """Met a millionth below the largest step size, not a millionth above."""
     full = id if "." in id else f"mao2023.{id}"
     assert_pinned(full, run(case[0], case[1] * (1 - 1e-6), *case[2:]))
-    above = run(case[0], case[1] * (1 + 1e-6), *case[2:])
-    with np.errstate(all="ignore"):
-        assert "above" in registry[full].function(above).unmet
+    assert_unmet(full, run(case[0], case[1] * (1 + 1e-6), *case[2:]))
 
 
 @pytest.mark.parametrize(("id", "step"), [("mpg-regret", HALF[False]), ("cooperative-regret", COOPERATIVE)])
@@ -276,6 +273,22 @@ def test_exact_step_sizes(id, step):
 def test_another_reference():
     reference = np.array([0.5, 0.3, 0.2])
     assert_pinned("ding2022.mpg-regret-repaired", run(False, HALF[False] / 4), reference)
+    again = games.MarkovGame(game(False).rewards, game(False).transitions, reference, G)
+    own = np.max([visits(again, under(again, choice)) for choice in joint_policies()], 0)
+    cap = 1 / L(False, (own / reference).max())
+    assert_pinned("ding2022.mpg-regret-repaired", run(False, cap * (1 - 1e-6)), reference)
+    assert_unmet("ding2022.mpg-regret-repaired", run(False, cap * (1 + 1e-6)), reference)
+
+
+def test_helpers():
+    """Three agents and rewards in [-1, 1]; the step and the error that the theorems on rollouts assume."""
+    three = games.common_reward(np.random.default_rng(0), 2, (2, 3, 2), G)
+    assert_value("ascent:cooperative_share", three, 0.01, expected=1 - 0.01 * 0.5 * 3 * 2 / (2 * 0.4))
+    signed = games.MarkovGame(2 * three.rewards - 1, three.transitions, three.initial, G)
+    assert_value("ascent:half_range", signed, expected=1)
+    assert_value("ascent:cooperative_share", signed, 0.01, expected=1 - 0.01 * 1 * 3 * 2 / (2 * 0.4))
+    assert_value("sampled:potential_step", game(True), expected=1 / (2 * L(True)))
+    assert_value("sampled:theorem_error", sampled(COOPERATIVE, 0.3), expected=0.3**3 * 0.4**2 * 9**2 / (kappa(True) ** 2 * 3 * 2))
 
 
 @pytest.mark.parametrize("common", [False, True])

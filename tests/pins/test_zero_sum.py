@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from marlpaper import equilibrium, evaluate, games, learners
-from tests.pins.pinned import PINNED, assert_pinned, kl, pin
+from tests.pins.pinned import PINNED, assert_met, assert_pinned, assert_unmet, assert_value, kl, pin
 
 H, S, T = 3, 2, 40
 ACTIONS = (3, 2)
@@ -315,13 +315,27 @@ def test_uniform_starts(id):
 
 def test_values_that_leave_their_range():
     """Rewards outside [0, 1], and initial values outside [0, H-h+1], break the assumptions of Lemma 8."""
-    from marlpaper.claims import registry
-
     one = recorded("repaired", 1 / 12, False, True)
     for change in (1.01, -0.01):
         game = games.zero_sum(np.where(np.arange(one.game.rewards[0].size).reshape(one.game.rewards[0].shape) == 0, change, one.game.rewards[0]), one.game.transitions, one.game.initial)
         run = learners.optimistic_mirror_descent(game, T, 1 / 12, order="repaired", record=True)
-        assert "rewards reach" in registry["mao2023.lemma8-repaired"].function(run).unmet
+        assert_unmet("mao2023.lemma8-repaired", run)
+
+
+def test_two_iterations_are_enough():
+    """The statements from T = 2 on are met at T = 2, not at T = 1."""
+    one = recorded("printed", 1 / 72, True).game
+    for id, step in (("stage-count-restricted", 1 / 72), ("theorem1-uniform-restricted", 1 / 72), ("theorem1-repaired-uniform", 1 / 12)):
+        order = "repaired" if step == 1 / 12 else "printed"
+        runs = [learners.optimistic_mirror_descent(one, iterations, step, order=order, record=True) for iterations in (1, 2)]
+        assert_unmet(f"mao2023.{id}", runs[0])
+        assert_met(f"mao2023.{id}", runs[1])
+
+
+def test_coefficients():
+    """c_h of form (a): 2 + 4 rho sigma_h; of form (b): 2 + 2 q sigma_h."""
+    for hat in (False, True):
+        assert_value("mao2023.quantities:coefficients", 3, 1 / 12, hat, expected=per_step(1 / 12, hat))
 
 
 def test_all_of_them_are_tried():
