@@ -14,6 +14,18 @@ ASSIGNED = {}
 
 
 @dataclass(frozen=True)
+class Least:
+    """The fewest iterations that are drawn, `constant + linear H + square H²`."""
+
+    constant: float = 0
+    linear: float = 0
+    square: float = 0
+
+    def __call__(self, horizon):
+        return round(self.constant + self.linear * horizon + self.square * horizon**2)
+
+
+@dataclass(frozen=True)
 class Assignment:
     """The kind that a claim takes, and what is fixed when instances are drawn."""
 
@@ -50,19 +62,19 @@ STAGE = {"long": {"iterations": (511, 2047, 8191)}}
 """Claims on a single stage are tried on long ones, too."""
 
 _assign("zero-sum run", "stage-count stage-count-repaired lemma7 lemma7-repaired lemma10 lemma10-repaired lemma11 lemma9-repaired", **FREE)
-_assign("zero-sum run", "stage-count-restricted", **FREE, shortest=lambda horizon: 2)
+_assign("zero-sum run", "stage-count-restricted", **FREE, shortest=Least(2))
 _assign("zero-sum run", "lemma8", **FREE, **STAGE, order="printed")
 _assign("zero-sum run", "lemma8-repaired", **FREE, **STAGE, order="repaired", first_values=True)
 _assign("zero-sum run", "lemma8-sum", **PRINTED, long={"iterations": (2047, 8191), "factor": EXACT})
-_assign("zero-sum run", "lemma9 theorem1 theorem1-step-size", **PRINTED, shortest=lambda horizon: 2 * horizon)
+_assign("zero-sum run", "lemma9 theorem1 theorem1-step-size", **PRINTED, shortest=Least(linear=2))
 _assign("zero-sum run", "theorem1-restricted", order="repaired", step="1/(8H²)")
-_assign("zero-sum run", "theorem1-uniform", **PRINTED, start="uniform", shortest=lambda horizon: 2, long={"iterations": (32767,), "factor": (1e-2, 1e-3)})
-_assign("zero-sum run", "theorem1-uniform-restricted", **PRINTED | {"factors": EXACT}, start="uniform", shortest=lambda horizon: 2)
+_assign("zero-sum run", "theorem1-uniform", **PRINTED, start="uniform", shortest=Least(2), long={"iterations": (32767,), "factor": (1e-2, 1e-3)})
+_assign("zero-sum run", "theorem1-uniform-restricted", **PRINTED | {"factors": EXACT}, start="uniform", shortest=Least(2))
 _assign("zero-sum run", "lemma8-sum-repaired theorem1-repaired theorem1-repaired-b theorem1-free-energy", **REPAIRED, **STAGE)
 _assign("zero-sum run", "theorem1-precise", **REPAIRED | {"step": "√(2/3)/H"})
 _assign("zero-sum run", "lemma8-printed-order theorem1-printed-order", **REPAIRED | {"order": "printed"}, **STAGE)
 _assign(
-    "zero-sum run", "theorem1-repaired-uniform", order="repaired", step="1/(4H)", factors=(1.0, 0.5), start="uniform", shortest=lambda horizon: 2
+    "zero-sum run", "theorem1-repaired-uniform", order="repaired", step="1/(4H)", factors=(1.0, 0.5), start="uniform", shortest=Least(2)
 )  # fmt: skip
 
 _assign("zero-sum sequence", "theorem2 equation33", **PRINTED, fewest=5)
@@ -72,17 +84,17 @@ _assign("zero-sum sequence", "equation33-repaired equation35-repaired theorem2-r
 _assign("zero-sum sequence", "theorem2-laplace", order="repaired", step="1/(4H)", rule="laplace")
 _assign(
     "zero-sum sequence", "critic-warm-start", order="repaired", step="1/(4H)", rule="laplace and critic-warm-start",
-    shortest=lambda horizon: horizon * (3 * horizon - 1) // 2 + 1,
+    shortest=Least(1, -0.5, 1.5),
 )  # fmt: skip
 
 _assign("general-sum run", "lemma17", **FREE, order="printed", long={"iterations": (2**19 - 1,), "factor": (1e-3, 6e-4, 3e-4), "start": ("constant",)})
 _assign("general-sum run", "lemma18", **FREE, order="printed")
-_assign("general-sum run", "lemma19 theorem5", **FREE, order="printed", shortest=lambda horizon: 10 * horizon)
+_assign("general-sum run", "lemma19 theorem5", **FREE, order="printed", shortest=Least(linear=10))
 _assign("general-sum run", "lemma17-repaired", **FREE, **STAGE)
 _assign("general-sum run", "lemma18-repaired lemma19-repaired theorem5-repaired theorem5-free-energy", **FREE)
-_assign("general-sum run", "theorem5-discarded theorem5-last-stages", **FREE, shortest=lambda horizon: 3 * horizon * (horizon + 1) // 2 + 1)
+_assign("general-sum run", "theorem5-discarded theorem5-last-stages", **FREE, shortest=Least(1, 1.5, 1.5))
 _assign("general-sum run", "theorem5-uniform", order="printed", step="Theorem 5", factors=EXACT, start="uniform")
-_assign("general-sum run", "theorem5-uniform-repaired", step="Theorem 5", factors=EXACT, start="uniform", shortest=lambda horizon: 2)
+_assign("general-sum run", "theorem5-uniform-repaired", step="Theorem 5", factors=EXACT, start="uniform", shortest=Least(2))
 _assign("general-sum run", "theorem5-sharper", step="Theorem 5, sharper", factors=EXACT, start="uniform")
 _assign("general-sum sequence", "theorem6", order="printed", step="Theorem 6", factors=EXACT, fewest=5)
 _assign("general-sum sequence", "equation72", **FREE, order="printed", fewest=5)
