@@ -27,10 +27,10 @@ def write_ledger(project, ledger):
     rows = ledger(checks)
     sealed = certificates.known(project.root / "data" / "certificates")
     for row in rows:
-        found = sealed.get(row["claim"])
+        found = sealed.get(row.get("claim"))
         row["certificate"] = dict(zip(("measured", "bound"), certificates.shortened(found), strict=True)) if found else None
     results.write_text(project.results / "ledger.json", results.to_json(rows))
-    results.write_text(project.results / "ledger.csv", pd.DataFrame(rows).drop(columns="certificate").to_csv(index=False, float_format=f"%.{results.DIGITS}g"))
+    results.write_text(project.results / "ledger.csv", pd.DataFrame(rows).drop(columns="certificate", errors="ignore").to_csv(index=False, float_format=f"%.{results.DIGITS}g"))
 
 
 def _in_order_of_reading(project):
