@@ -147,7 +147,7 @@ def test_only_what_changed_is_executed_again(project):
         "data/results/ledger.csv",
         "data/results/ledger.json",
     }
-    assert results.read(project.results / "ledger.json") == [{"notebook": "ascent", "claims": ["ascent"]}]
+    assert results.read(project.results / "ledger.json") == [{"notebook": "ascent", "claims": ["ascent"], "certificate": None}]
     build = results.read(project.results / "build.json")
     assert build["seeds"] == {"ascent": 3, "descent": 3}
     assert set(build["seconds"]) == set(build["cpu_seconds"]) == {"ascent", "descent"}
