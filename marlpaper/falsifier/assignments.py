@@ -60,6 +60,8 @@ FREE = {"step": "1/(4H)", "factors": (0.01, 0.1, 1.0, 4.0, 40.0)}
 EXACT = (1.0,)
 STAGE = {"long": {"iterations": (511, 2047, 8191)}}
 """Claims on a single stage are tried on long ones, too."""
+MANY_STAGES = {"horizon": (6, 10), "iterations": (300, 600), "games": (5, 8)}
+"""What sums over steps and stages is tried where there are hundreds of these."""
 
 _assign("zero-sum run", "stage-count stage-count-repaired lemma7 lemma7-repaired lemma10 lemma10-repaired lemma11 lemma9-repaired", **FREE)
 _assign("zero-sum run", "stage-count-restricted", **FREE, shortest=Least(2))
@@ -77,9 +79,11 @@ _assign(
     "zero-sum run", "theorem1-repaired-uniform", order="repaired", step="1/(4H)", factors=(1.0, 0.5), start="uniform", shortest=Least(2)
 )  # fmt: skip
 
-_assign("zero-sum sequence", "theorem2 equation33", **PRINTED, fewest=5)
+_assign("zero-sum copies", "theorem2", **PRINTED, factors=EXACT, shortest=Least(linear=2))
+_assign("zero-sum sequence", "equation33", **PRINTED, fewest=5, shortest=Least(linear=2))
 _assign("zero-sum sequence", "equation34", **PRINTED, fewest=5)
-_assign("zero-sum sequence", "equation35 equation36", **PRINTED)
+_assign("zero-sum sequence", "equation35", **PRINTED, long=MANY_STAGES)
+_assign("zero-sum sequence", "equation36", **PRINTED)
 _assign("zero-sum sequence", "equation33-repaired equation35-repaired theorem2-repaired", order="repaired", step="1/(4H)")
 _assign("zero-sum sequence", "theorem2-laplace", order="repaired", step="1/(4H)", rule="laplace")
 _assign(
@@ -96,9 +100,10 @@ _assign("general-sum run", "theorem5-discarded theorem5-last-stages", **FREE, sh
 _assign("general-sum run", "theorem5-uniform", order="printed", step="Theorem 5", factors=EXACT, start="uniform")
 _assign("general-sum run", "theorem5-uniform-repaired", step="Theorem 5", factors=EXACT, start="uniform", shortest=Least(2))
 _assign("general-sum run", "theorem5-sharper", step="Theorem 5, sharper", factors=EXACT, start="uniform")
-_assign("general-sum sequence", "theorem6", order="printed", step="Theorem 6", factors=EXACT, fewest=5)
+_assign("general-sum copies", "theorem6", order="printed", step="Theorem 6", factors=EXACT, shortest=Least(2))
 _assign("general-sum sequence", "equation72", **FREE, order="printed", fewest=5)
-_assign("general-sum sequence", "equation72-repaired equation73 equation73-repaired", **FREE, order="printed")
+_assign("general-sum sequence", "equation73", **FREE, order="printed", long=MANY_STAGES | {"alone": (False,)})
+_assign("general-sum sequence", "equation72-repaired equation73-repaired", **FREE, order="printed")
 _assign("general-sum sequence", "theorem6-repaired", **FREE)
 _assign("general-sum sequence", "theorem6-laplace", **FREE, rule="laplace")
 

@@ -14,7 +14,7 @@ from marlpaper import validation
 KINDS = {}
 """Name of a kind to the `Kind`."""
 
-LARGEST = {"horizon": 12, "states": 12, "games": 64, "iterations": 2**20, "inner": 12, "agents": 6, "samples": 1000}
+LARGEST = {"horizon": 12, "states": 12, "games": 64, "iterations": 2**20, "inner": 12, "agents": 6, "samples": 1000, "power": 40}
 """The largest whole numbers that a file may ask for: an instance is small by definition."""
 
 

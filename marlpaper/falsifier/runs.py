@@ -32,14 +32,19 @@ WORDS["rule"] = ("best-response-average", "laplace", "laplace and critic-warm-st
 def step_size(settings):
     """The step size of the settings."""
     rule = STEPS[settings["step"]]
-    return float(settings["factor"] * rule(settings["horizon"], settings["iterations"], len(settings["actions"]), settings.get("games", 1)))
+    return float(settings["factor"] * rule(settings["horizon"], settings["iterations"], len(settings["actions"]), _count(settings)))
+
+
+def _count(settings):
+    """$K$: the number of games, or of copies of one game."""
+    return 10.0 ** settings["power"] if "power" in settings else settings.get("games", 1)
 
 
 def _run_settings(rng, options, actions):
     horizon = int(one_of(rng, (1, 1, 2, 2, 3, 4)))
     shortest, longest = options.get("shortest", lambda horizon: 1)(horizon), options.get("longest", LENGTHS[-1])
     lengths = [length for length in LENGTHS if shortest <= length <= max(longest, shortest)] or [shortest]
-    settings = {
+    return {
         "horizon": horizon,
         "states": int(one_of(rng, (1, 2, 2, 3))),
         "actions": list(one_of(rng, actions)),
@@ -49,7 +54,6 @@ def _run_settings(rng, options, actions):
         "factor": float(one_of(rng, options.get("factors", FACTORS))),
         "start": options.get("start") or str(one_of(rng, WORDS["start"])),
     }
-    return in_the_long_run(rng, settings, options)
 
 
 def _start_arrays(settings):
@@ -83,8 +87,9 @@ def _refined(settings, arrays, run):
 def _zero_sum_settings(rng, options):
     """Settings of a run of Algorithm 1; `first_values` says whether $Q^1$ is given or 0."""
     actions = ((2, 2), (2, 2), (2, 2), (2, 1), (1, 2), (2, 3), (3, 2), (3, 3))
+    settings = in_the_long_run(rng, _run_settings(rng, options, actions), options)
     given = bool(options.get("first_values", False)) and bool(rng.random() < 0.5)
-    return _run_settings(rng, options, actions) | {"first_values": given}
+    return settings | {"first_values": given}
 
 
 def _zero_sum_arrays(settings):
@@ -116,7 +121,7 @@ def zero_sum_run(settings, arrays):
 
 
 def _general_sum_settings(rng, options):
-    return _run_settings(rng, options, ((2, 2), (2, 2), (2, 3), (2, 2, 2)))
+    return in_the_long_run(rng, _run_settings(rng, options, ((2, 2), (2, 2), (2, 3), (2, 2, 2))), options)
 
 
 def _general_sum_arrays(settings):
@@ -143,7 +148,7 @@ def _sequence_settings(rng, options, settings):
 
 def _zero_sum_sequence_settings(rng, options):
     settings = _run_settings(rng, SHORT | options, ((2, 2), (2, 2), (2, 1), (2, 3)))
-    return _sequence_settings(rng, options, settings)
+    return in_the_long_run(rng, _sequence_settings(rng, options, settings), options)
 
 
 def _sequence_arrays(settings):
@@ -182,7 +187,7 @@ def _general_sum_sequence_settings(rng, options):
     alone = bool(rng.random() < 1 / 3)
     if alone:
         settings |= {"horizon": 1, "states": 1, "actions": list(one_of(rng, ALONE))}
-    return _sequence_settings(rng, options, settings) | {"alone": alone}
+    return in_the_long_run(rng, _sequence_settings(rng, options, settings) | {"alone": alone}, options)
 
 
 def _general_sum_sequence_arrays(settings):
@@ -208,3 +213,36 @@ def general_sum_sequence(settings, arrays):
     reward = _games_first(reward, 4 + len(settings["actions"]))
     kernel, first = (_side_by_side(arrays[name], settings) for name in ("kernel", "first_state"))
     return _learned(settings, games.MarkovGame(reward, kernel, first), learners.correlated_mirror_descent)
+
+
+POWERS = (4, 8, 16, 24, 30)
+"""$\log_{10}K$ where one game stands for $K$ copies of itself."""
+
+
+def _copies_settings(rng, options, actions):
+    return _run_settings(rng, {"start": "uniform"} | options, actions) | {"power": int(one_of(rng, POWERS))}
+
+
+def _learned_copies(game, settings, learner):
+    """$K$ copies of a game by eq. (5): two runs and $K$, for where the second start is also the third, all others are as well."""
+    rule = functools.partial(meta.best_response_average, count=_count(settings))
+    settle = functools.partial(learner, iterations=settings["iterations"], step_size=step_size(settings), order=settings["order"], record=True)
+    return meta.learn_sequence(games.stack([game, game]), settle, lambda runs, _: rule(runs)), _count(settings)
+
+
+@kind("zero-sum copies", lambda rng, options: _copies_settings(rng, options, ((2, 2), (2, 1), (1, 2), (2, 3))), _tables)
+def zero_sum_copies(settings, arrays):
+    """Copies of a zero-sum game, learned one after another by eq. (5)."""
+    game = games.zero_sum(arrays["reward"], arrays["kernel"], arrays["first_state"])
+    return _learned_copies(game, settings, learners.optimistic_mirror_descent)
+
+
+def _general_sum_copies_arrays(settings):
+    return _tables(settings, ("agents",))
+
+
+@kind("general-sum copies", lambda rng, options: _copies_settings(rng, options, ((2, 2), (2, 2), (2, 3))), _general_sum_copies_arrays)
+def general_sum_copies(settings, arrays):
+    """Copies of a general-sum game, learned one after another by eq. (5)."""
+    game = games.MarkovGame(arrays["reward"], arrays["kernel"], arrays["first_state"])
+    return _learned_copies(game, settings, learners.correlated_mirror_descent)

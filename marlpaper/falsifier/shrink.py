@@ -13,7 +13,7 @@ from marlpaper.falsifier.assignments import assigned
 from marlpaper.falsifier.kinds import KINDS, check_settings, sizes
 
 REMOVABLE = ("games", "horizon", "states", "rows")
-COUNTED = ("iterations", "inner")
+COUNTED = ("iterations", "inner", "power")
 DIGITS = (0, 1, 2, 3)
 PLAIN = (0.0, 1.0, 0.5, 0.9)
 ITERATIONS = 2_000_000
@@ -129,7 +129,7 @@ def _resettled(instance, settings, change=lambda values, array: values):
 
 
 def _with_smaller_counts(instance, keeps):
-    """Fewer iterations."""
+    """Fewer iterations or copies."""
 
     def candidates(item):
         for name in COUNTED:

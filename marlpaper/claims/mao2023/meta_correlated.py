@@ -22,6 +22,7 @@ from marlpaper.claims.mao2023.meta_zero_sum import (
     similarity,
     stacked,
     starts,
+    where_it_stays,
 )
 
 
@@ -70,12 +71,12 @@ def theorem6(sequence, games=None, signal="hidden"):
     signal : {"hidden", "revealed"}
         The gap: the paper's, or its upper bound.
     """
-    count, alpha, weights = repeated(sequence, games)
+    count, alpha, weights, moved = repeated(sequence, games)
     first = sequence.runs[0]
     step = printed_step(first.game.horizon, first.parameters["iterations"], first.game.agents, count)
-    measured = np.average([gap(run, signal) for run in sequence.runs], axis=0, weights=weights)
+    measured, moves = where_it_stays(moved, np.average([gap(run, signal) for run in sequence.runs], axis=0, weights=weights))
     bound = printed_bound(first, similarity(sequence, weights=weights), count)
-    unmet = few_games(count) or not_equation5(sequence, alpha) or _unmet(sequence, step)
+    unmet = few_games(count) or not_equation5(sequence, alpha) or _unmet(sequence, step) or moves
     return Sides(measured, bound, trivial(sequence), unmet, gap_rounding(sequence))
 
 
