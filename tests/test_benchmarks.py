@@ -73,18 +73,56 @@ def test_missing_packages_are_said_and_nothing_else_changes(monkeypatch):
     def absent(name):
         raise ImportError(name)
 
-    loops._compiled.cache_clear()
+    def forget():
+        for function in (loops._compiled, loops._jax, harness.c_library):
+            function.cache_clear()
+
+    forget()
     monkeypatch.setattr(harness, "peer", absent)
+    monkeypatch.setattr(harness.shutil, "which", lambda name: None)
     table, _ = mirror_descent.run([(1, 2, 2)], 3, **QUICK)
-    peers, _ = equilibrium.run(2, 3, 2, **QUICK)
-    loops._compiled.cache_clear()
+    peers, _ = equilibrium.run([(2, 3, 2)], **QUICK)
+    forget()
     assert table.set_index("method")["microseconds"].map(lambda cell: cell == harness.MISSING).to_dict() == {
         "Python loops": False,
+        "NumPy, as the formulas read": False,
         "compiled loops (numba)": True,
+        "compiled loops (C)": True,
+        "JAX, vmap over games": True,
         harness.OURS: False,
     }
-    assert (peers["milliseconds"] == harness.MISSING).tolist() == [True, True, False]
+    assert (peers.set_index("method")["milliseconds"] == harness.MISSING).to_dict() == {
+        equilibrium.NASHPY: True,
+        equilibrium.QUANTECON: True,
+        equilibrium.SIMPLEX: True,
+        harness.OURS: False,
+    }
     plt.close("all")
+
+
+def test_stages_of_all_methods_are_compared_and_timed_by_the_iteration(monkeypatch):
+    monkeypatch.setattr(harness, "interleaved", lambda methods, **_: dict.fromkeys(methods, 1.0))
+    table, figure = mirror_descent.run([(2, 3, 3)], 3, **QUICK)
+    plt.close(figure)
+    measured = table[table["microseconds"] != harness.MISSING]
+    assert (measured["microseconds"] == 1e6 / mirror_descent.ITERATIONS).all()
+    assert measured["largest difference"].astype(float).max() < 1e-12
+    assert {"NumPy, as the formulas read", harness.OURS} <= set(measured["method"])
+
+
+@pytest.mark.skipif(harness.shutil.which("cc") is None, reason="cc is not installed")
+def test_what_does_not_compile_is_said():
+    with pytest.raises(ImportError, match="does not compile"):
+        harness.c_library("int f( {")
+    assert harness.c_library("int seven(void) { return 7; }").seven() == 7
+
+
+def test_equilibria_of_all_solvers_agree():
+    table, figure = equilibrium.run([(3, 4, 2), (2, 2, 3)], **QUICK)
+    plt.close(figure)
+    measured = table[table["largest difference"] != harness.MISSING]
+    assert measured["largest difference"].astype(float).max() < 1e-9
+    assert table.groupby("case").size().tolist() == [4, 4]
 
 
 def test_batched_evaluation_is_the_same():
