@@ -156,7 +156,7 @@ class CompiledC(CompiledLoops):
 class Jax:
     """One game's stage as a compiled loop of JAX in double precision, mapped over the games.
 
-    Many iterations are one call, so that its cost of 20 or more microseconds is paid once.
+    Many iterations are one call, whose own cost is then paid once.
 
     Parameters
     ----------
@@ -262,6 +262,7 @@ def _jax():
     """Functions `run(critic, state, count)` and `start(critic)`; the state ends with the sums of policies and values."""
     jax = harness.peer("jax")
     jax.config.update("jax_enable_x64", True)
+    jax.config.update("jax_cpu_enable_async_dispatch", False)  # in this thread, whose time is what counts
     numpy = jax.numpy
 
     def moved(policy, feedback):
