@@ -16,6 +16,7 @@ TOPICS = (
     "meta_gradient",
     "memory",
     "scaling",
+    "limits",
     "potential",
     "states",
     "anonymous",

@@ -16,6 +16,7 @@ from benchmarks import (
     evaluation,
     game_agnostic,
     harness,
+    limits,
     loops,
     memory,
     meta_gradient,
@@ -32,6 +33,7 @@ from matplotlib import pyplot as plt
 
 from marlpaper import games, results
 from marlpaper.equilibrium import solve_zero_sum
+from marlpaper.evaluate import product as evaluate_product
 
 QUICK = {"repeats": 1, "seconds": 0.0}
 
@@ -147,9 +149,49 @@ def test_memory_grows_with_the_records_only():
 
 def test_scaling_covers_every_size():
     axes = {name: (2, 3, 4, 5) for name in scaling.AXES}
-    table, figure = scaling.run(axes, {**scaling.BASE, "S": 2, "H": 2, "T": 2}, **QUICK)
+    table, figure = scaling.run(axes, {**scaling.BASE, "S": 2, "H": 2, "T": 2, "K": 2}, **QUICK)
     plt.close(figure)
-    assert table.groupby("varied")["size"].apply(list).to_dict() == {name: [2, 3, 4, 5] for name in axes}
+    assert table.groupby(["learner", "varied"])["size"].apply(list).to_dict() == {name: [2, 3, 4, 5] for name in axes}
+    assert (table[["seconds", "peak megabytes"]] > 0).all().all()
+    assert np.isfinite(table[["exponent", "exponent of memory"]]).all().all()
+
+
+def test_memory_of_many_games_grows_with_their_number():
+    axes = {(scaling.DESCENT, "games"): (8, 16, 32, 64), (scaling.DESCENT, "T"): (20, 40, 80, 160)}
+    table, figure = scaling.run(axes, {**scaling.BASE, "T": 2}, **QUICK)
+    plt.close(figure)
+    slopes = table.groupby("varied")["exponent of memory"].first()
+    assert 0.8 < slopes["games"] < 1.2 and abs(slopes["T"]) < 0.3
+
+
+@pytest.mark.parametrize("agents", [2, 3])
+def test_bytes_of_the_shapes_are_those_of_the_arrays(agents):
+    rng = np.random.default_rng(4)
+    tables = games.random_game(rng, 4, 3, (2,) * agents, zero_sum=False)
+    assert limits.tabular(S=3, A=2, N=agents, H=4) == tables.rewards.nbytes + tables.transitions.nbytes
+    kernels = [rng.dirichlet(np.ones(3), (3, 2))] * agents
+    parts = rng.random((1, 3**agents)), [rng.random((1, 2))] * agents, 0, 0.9
+    factored = games.ProductGame(kernels, *parts)
+    process = evaluate_product._Averaged(factored, factored.uniform_policy())
+    arrays = [*process.tables, *process.moves, *process.halves, process.rewards]
+    assert limits.product(local=3, A=2, N=agents) == sum(array.nbytes for array in arrays)
+    vectors = len(games.count_vectors(agents, 3))
+    crowd = games.AnonymousGame(rng.random((2, 3, agents)), rng.dirichlet(np.ones(2), (2, vectors)), 0, 0.9)
+    assert limits.anonymous(S=2, F=3, N=agents) == crowd.kernel.nbytes + crowd.counts.nbytes + crowd.pay.nbytes
+    mixture, components = rng.dirichlet(np.ones(2), (5, *(2,) * agents)), rng.dirichlet(np.ones(5), 2)
+    few = games.LowRankGame(rng.random((agents, 5, *(2,) * agents)), mixture, components, np.full(5, 0.2), 0.9)
+    arrays = few.rewards, few.mixture, few.mixture_by_state, few.components
+    assert limits.low_rank(S=5, A=2, N=agents, Z=2) == sum(array.nbytes for array in arrays)
+
+
+def test_first_sizes_that_do_not_fit():
+    table, figure = limits.run()
+    plt.close(figure)
+    assert len(table) == len(limits.CASES) and set(table["game"]) == set(limits.SHAPES)
+    for (shape, sizes, varied, _), first in zip(limits.CASES, table["first size that does not fit"], strict=True):
+        last, over = (limits.SHAPES[shape](**{**sizes, varied: size}) for size in (first - 1, first))
+        assert last <= limits.LIMIT < over
+    assert limits.first_too_large("tabular", {"S": 1, "A": 1, "N": 1}, "H", 160) == 11  # 16 bytes for each step
 
 
 def test_players_and_actions_up_to_a_size():
