@@ -36,7 +36,7 @@ def low_rank(S, A, N, Z):
 SHAPES = {"tabular": tabular, "product": product, "anonymous": anonymous, "low-rank": low_rank}
 LABELS = {"local": "local states"}
 FEEDBACK = "a feedback without the table (as RiverGame has)"
-ROLLOUTS = "rollouts, with a kernel that no action moves (evaluate.sampled_averaged_q)"
+ROLLOUTS = "rollouts, with a kernel that no action moves (evaluate.anonymous_rollouts)"
 CASES = (
     ("tabular", {"S": 20, "A": 3, "N": 2, "H": 10}, "S", "a kernel of few components (LowRankGame)"),
     ("tabular", {"S": 20, "A": 3, "N": 2, "H": 10}, "A", FEEDBACK),

@@ -14,9 +14,9 @@ AXES = {
     (DESCENT, "H"): (5, 15, 45, 135, 405, 1215),
     (DESCENT, "T"): (100, 200, 400, 800, 1600, 3200),
     (DESCENT, "games"): (1, 4, 16, 64, 256, 1024),
-    (CORRELATED, "N"): (2, 3, 4, 5, 6, 7),
-    (CORRELATED, "A"): (2, 4, 8, 16, 32),
-    (SAMPLED, "K"): (10, 40, 160, 640, 2560, 10240),
+    (CORRELATED, "N"): (2, 3, 4, 5, 6, 7, 8, 9, 10),
+    (CORRELATED, "A"): (2, 4, 8, 16, 32, 64, 128),
+    (SAMPLED, "K"): (10, 40, 160, 640, 2560),
     (SAMPLED, "T"): (10, 30, 90, 270),
 }
 
@@ -69,11 +69,11 @@ def _correlated(sizes):
 
 def _sampled(sizes):
     game = games.common_reward(np.random.default_rng(0), sizes["S"], (sizes["A"],) * sizes["N"], 0.9)
-    maps, iterations = features.one_hot(game), min(sizes["T"], 270)
+    maps = features.one_hot(game)
 
     def call():
         rng = np.random.default_rng(0)
-        return learners.sampled_q_ascent(game, iterations, 0.01, sizes["K"], maps, 0.1, 10.0, rng)
+        return learners.sampled_q_ascent(game, sizes["T"], 0.01, sizes["K"], maps, 0.1, 10.0, rng)
 
     return call
 
