@@ -89,7 +89,7 @@ def _figure(table, base):
             words = f"{learner}, {name}: {part[slope].iloc[0]:.2f}"
             panel.plot(part["size"] / part["size"].iloc[0], part[column], marker=marker, label=words)
         panel.set(xscale="log", yscale="log", xlabel="size / smallest size", ylabel=label)
-        panel.legend(fontsize=7, title="exponent", title_fontsize=7)
+        panel.legend(fontsize=7, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.16), title="fitted exponents", title_fontsize=8)
     sizes = ", ".join(f"{name}={size}" for name, size in base.items())
     figure.suptitle(f"One size varied from {sizes}", fontsize=12)
     return figure
