@@ -1,4 +1,4 @@
-r"""One optimistic iteration, in several ways: as research code writes it, compiled from Python and from C, by JAX, and as this package does it.
+r"""One optimistic iteration: as research code writes it, compiled from Python and from C, by JAX, and by this package.
 
 All play one stage of `mao2023` Algorithm 1 from the uniform policy, in the printed order, with the same fixed
 matrices $Q_h(s,\cdot,\cdot)$, and keep the same sums: of the policies, for their average, and of the values
@@ -70,7 +70,7 @@ class PythonLoops(_Single):
 
 
 class PlainArrays(_Single):
-    """Arrays (games, H, S, A_i) as the formulas read, one product and one normalised exponential for each player and step.
+    """Arrays (games, H, S, A_i) as the formulas read, a product and a normalised exponential for each player.
 
     Parameters
     ----------
@@ -259,7 +259,7 @@ void step(long count, long rows, long columns, const double *critic, double *mu,
 
 @functools.cache
 def _jax():
-    """Functions `run(critic, state, count)` and `start(critic)`; the state ends with the sums of policies and values."""
+    """Functions `run(critic, state, count)` and `start(critic)`; the state ends with the sums of the answer."""
     jax = harness.peer("jax")
     jax.config.update("jax_enable_x64", True)
     jax.config.update("jax_cpu_enable_async_dispatch", False)  # in this thread, whose time is what counts

@@ -48,13 +48,15 @@ def _along(learner, name, sizes, base, options):
     seconds = harness.interleaved(methods, **options)
     megabytes = {size: memory.peak(call) / 1e6 for size, call in calls.items()}
     slopes = [harness.exponent(list(measured), list(measured.values())) for measured in (seconds, megabytes)]
-    columns = {"learner": learner, "varied": name, "size": list(sizes), "seconds": seconds.values(), "exponent": slopes[0]}
-    return pd.DataFrame({**columns, "peak megabytes": megabytes.values(), "exponent of memory": slopes[1]})
+    case = {"learner": learner, "varied": name, "size": list(sizes)}
+    columns = {"seconds": seconds.values(), "exponent": slopes[0]}
+    return pd.DataFrame({**case, **columns, "peak megabytes": megabytes.values(), "exponent of memory": slopes[1]})
 
 
 def _game(sizes, zero_sum):
     actions = (sizes["A"],) * sizes["N"]
-    return games.random_game(np.random.default_rng(0), sizes["H"], sizes["S"], actions, (sizes["games"],), zero_sum=zero_sum)
+    rng, batch = np.random.default_rng(0), (sizes["games"],)
+    return games.random_game(rng, sizes["H"], sizes["S"], actions, batch, zero_sum=zero_sum)
 
 
 def _descent(sizes):
@@ -83,13 +85,15 @@ STARTS = {DESCENT: _descent, CORRELATED: _correlated, SAMPLED: _sampled}
 
 def _figure(table, base):
     figure, panels = figures.canvas(2, width=9.6, height=4.6)
-    columns = {"seconds": ("exponent", "processor seconds of one run"), "peak megabytes": ("exponent of memory", "peak megabytes of one run")}
+    columns = {"seconds": ("exponent", "processor seconds"), "peak megabytes": ("exponent of memory", "peak megabytes")}
     for panel, (column, (slope, label)) in zip(panels, columns.items(), strict=True):
-        for marker, ((learner, name), part) in zip("osD^vP*Xd", table.groupby(["learner", "varied"], sort=False), strict=False):
+        groups = table.groupby(["learner", "varied"], sort=False)
+        for marker, ((learner, name), part) in zip("osD^vP*Xd", groups, strict=False):
             words = f"{learner}, {name}: {part[slope].iloc[0]:.2f}"
             panel.plot(part["size"] / part["size"].iloc[0], part[column], marker=marker, label=words)
-        panel.set(xscale="log", yscale="log", xlabel="size / smallest size", ylabel=label)
-        panel.legend(fontsize=7, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.16), title="fitted exponents", title_fontsize=8)
+        panel.set(xscale="log", yscale="log", xlabel="size / smallest size", ylabel=f"{label} of one run")
+        place = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.16), "ncols": 2}
+        panel.legend(fontsize=7, title="fitted exponents", title_fontsize=8, **place)
     sizes = ", ".join(f"{name}={size}" for name, size in base.items())
     figure.suptitle(f"One size varied from {sizes}", fontsize=12)
     return figure

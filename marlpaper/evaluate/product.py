@@ -28,7 +28,7 @@ EXACT = 1e-13
 FEEDBACK = 1e-9
 """The same for the feedback of learners, which start from a guess that is nearly as good."""
 
-# A solve costs n S³, iterations mostly a fixed time: in the first of these sizes they cross for one game, in the second for n games.
+# A solve costs n S³, iterations mostly a fixed time: they cross near these S, for one game, and n S², for n games.
 SOLVED_STATES = 200
 SOLVED_ENTRIES = 200_000
 
@@ -152,7 +152,8 @@ class _Averaged:
     def values(self, start=None, tolerance=EXACT):
         """Values of every row of rewards, (n, R, S); from a start they are iterated."""
         if self.solves and start is None:
-            return np.swapaxes(np.linalg.solve(np.swapaxes(self._system(), 1, 2), np.swapaxes(self.rewards, 1, 2)), 1, 2)
+            system, rewards = np.swapaxes(self._system(), 1, 2), np.swapaxes(self.rewards, 1, 2)
+            return np.swapaxes(np.linalg.solve(system, rewards), 1, 2)
         spare = None
 
         def update(values):
@@ -161,7 +162,8 @@ class _Averaged:
             following = np.einsum("nks,nrks->nrs", self.halves[0], spare)
             return self.rewards + self.game.discount * following
 
-        return _fixed_point(update, (0.0 if start is None else start) + np.zeros_like(self.rewards), self.game.discount, tolerance)
+        first = np.zeros_like(self.rewards) + (0.0 if start is None else start)
+        return _fixed_point(update, first, self.game.discount, tolerance)
 
     def q(self, values):
         """Averaged Q of every agent, (..., S, A_i), from the values (n, R, S)."""
@@ -177,12 +179,14 @@ class _Averaged:
         return np.eye(self.game.states) - self.game.discount * _outer(self.moves, self.game.states)
 
     def best(self, agent):
-        """Values (n, S) of the agent's best response, by policy iteration in small games and by value iteration in others."""
+        """Values (n, S) of the agent's best response, by policy iteration in small games, else value iteration."""
         own, spare = self._own(agent), None
         if _solves(max(len(move) for move in self.moves) * own.shape[1], self.game.states):
             table = self.tables[agent]
-            faced = [_outer([*self.moves[:agent], table[:, a], *self.moves[agent + 1 :]], self.game.states) for a in range(own.shape[1])]
-            return _best_discounted(np.swapaxes(own, 1, 2), np.stack(faced, 1).transpose(0, 3, 1, 2), self.game.discount)
+            before, after = self.moves[:agent], self.moves[agent + 1 :]
+            faced = [_outer([*before, table[:, a], *after], self.game.states) for a in range(own.shape[1])]
+            kernel = np.stack(faced, 1).transpose(0, 3, 1, 2)
+            return _best_discounted(np.swapaxes(own, 1, 2), kernel, self.game.discount)
 
         def update(values):
             nonlocal spare

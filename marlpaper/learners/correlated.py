@@ -47,7 +47,8 @@ def correlated_mirror_descent(game, iterations, step_size, initial=None, order="
     Raises
     ------
     TypeError, ValueError
-        If the game has no finite horizon, $T<1$, $\eta\le0$, an array does not fit, or the record does not fit in memory.
+        If the game has no finite horizon, $T<1$, $\eta\le0$, an array does not fit,
+        or the record does not fit in memory.
 
     Notes
     -----

@@ -61,7 +61,8 @@ def optimistic_mirror_descent(
     Raises
     ------
     TypeError, ValueError
-        If the game is not zero-sum with a finite horizon, $T<1$, $\eta\le0$, an array does not fit, or the record does not fit in memory.
+        If the game is not zero-sum with a finite horizon, $T<1$, $\eta\le0$, an array does not fit,
+        or the record does not fit in memory.
     """
     if not validation.game("game", game).is_zero_sum or game.horizon is None:
         raise ValueError(f"game is {game!r}, expected a zero-sum game with a finite horizon.")

@@ -100,5 +100,6 @@ def record_bytes(game, stages, tables, moves=False):
     """
     policies = 4 * sum(game.actions)  # starts, averages, best responses, gains
     numbers = (4 if moves else 2) * game.agents  # regrets and variations; largest moves
-    entries = math.prod(game.batch) * game.horizon * game.states * (policies + numbers + tables * math.prod(game.actions))
+    places = math.prod(game.batch) * game.horizon * game.states
+    entries = places * (policies + numbers + tables * math.prod(game.actions))
     return 8 * stages * (1 + entries)
