@@ -7,12 +7,18 @@ from benchmarks import harness, report
 from marlpaper import equilibrium, games
 
 
-def run(states=50, actions=10, horizon=10, **options):
-    """Solve one random game with each method.
+CASES = ((50, 10, 10), (50, 40, 10), (1000, 2, 10))
+NASHPY = "nashpy, linear programmes"
+QUANTECON = "quantecon, compiled simplex"
+SIMPLEX = 'marlpaper, solver="quantecon"'
+
+
+def run(cases=CASES, **options):
+    """Solve one random game of each case with each method.
 
     Parameters
     ----------
-    states, actions, horizon : int
+    cases : sequence of (states, actions, horizon)
     **options
         Of `harness.interleaved`.
 
@@ -20,14 +26,17 @@ def run(states=50, actions=10, horizon=10, **options):
     -------
     pandas.DataFrame, matplotlib.figure.Figure
     """
-    game = games.random_game(np.random.default_rng(0), horizon, states, (actions, actions))
-    solvers = {"nashpy, linear programmes": _nashpy, "quantecon, compiled simplex": _quantecon}
-    answers = {name: lambda solver=solver: [backward_induction(game, solver())] for name, solver in solvers.items()}
-    answers[harness.OURS] = lambda: [equilibrium.solve_zero_sum(game)[1]]
-    methods = {name: lambda solver=solver: _bound(game, solver()) for name, solver in solvers.items()}
-    methods[harness.OURS] = lambda: lambda: equilibrium.solve_zero_sum(game)
-    case = {"case": f"S={states}, A={actions}, H={horizon}"}
-    table = pd.DataFrame(harness.compare(case, methods, answers, "milliseconds", **{"repeats": 3, **options}))
+    rows = []
+    for states, actions, horizon in cases:
+        game = games.random_game(np.random.default_rng(0), horizon, states, (actions, actions))
+        solvers = {NASHPY: _nashpy, QUANTECON: _quantecon}
+        methods = {name: lambda solver=solver: _bound(game, solver()) for name, solver in solvers.items()}
+        methods[SIMPLEX] = lambda: _ours(game, "quantecon")
+        methods[harness.OURS] = lambda: _ours(game, "highs")
+        answers = {name: lambda start=start: [start()()] for name, start in methods.items()}
+        case = {"case": f"S={states}, A={actions}, H={horizon}"}
+        rows += harness.compare(case, methods, answers, "milliseconds", **{"repeats": 3, **options})
+    table = pd.DataFrame(rows)
     return table, report.bars(table, "milliseconds", "Exact Nash equilibrium by backward induction, one thread")
 
 
@@ -54,6 +63,12 @@ def backward_induction(game, solve):
 
 def _bound(game, solve):
     return lambda: backward_induction(game, solve)
+
+
+def _ours(game, solver):
+    if solver != "highs":
+        harness.peer(solver)
+    return lambda: equilibrium.solve_zero_sum(game, solver)[1]
 
 
 def _nashpy():

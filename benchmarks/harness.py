@@ -1,7 +1,13 @@
 """What all topics share: peers that may be missing, and timing in turns."""
 
+import ctypes
+import functools
 import gc
 import importlib
+import pathlib
+import shutil
+import subprocess
+import tempfile
 import time
 
 import numpy as np
@@ -19,7 +25,23 @@ def peer(name):
         raise ImportError(f"{name} is {MISSING}: {error}") from error
 
 
-def compare(case, methods, answers, unit, **options):
+@functools.cache
+def c_library(source):
+    """A library of the C functions in `source`, compiled for this machine; `ImportError` where there is no working `cc`."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        raise ImportError(f"cc is {MISSING}")
+    with tempfile.TemporaryDirectory() as folder:
+        code, library = pathlib.Path(folder, "functions.c"), pathlib.Path(folder, "functions.so")
+        code.write_text(source, encoding="utf-8")
+        command = [compiler, "-O3", "-march=native", "-shared", "-fPIC", "-o", str(library), str(code), "-lm"]
+        made = subprocess.run(command, capture_output=True, text=True, check=False)
+        if made.returncode:
+            raise ImportError(f"cc does not compile for this machine: {made.stderr.strip()}")
+        return ctypes.CDLL(str(library))
+
+
+def compare(case, methods, answers, unit, per_call=1, **options):
     """Rows of a topic's table: the time of each method, how many times ours it is, and how far its answer is from ours.
 
     Parameters
@@ -31,6 +53,8 @@ def compare(case, methods, answers, unit, **options):
     answers : dict of name -> function
         What the method computes: a sequence of arrays.
     unit : {"seconds", "milliseconds", "microseconds"}
+    per_call : int
+        How many of what is reported one call does.
     **options
         Of `interleaved`.
 
@@ -45,7 +69,7 @@ def compare(case, methods, answers, unit, **options):
     for name in methods:
         row = dict.fromkeys((unit, "times ours", "largest difference"), MISSING)
         if name in present:
-            measured = seconds[name] * UNITS[unit], seconds[name] / seconds[OURS], difference(answers[name](), reference)
+            measured = seconds[name] * UNITS[unit] / per_call, seconds[name] / seconds[OURS], difference(answers[name](), reference)
             row = dict(zip(row, measured, strict=True))
         rows.append({**case, "method": name, **row})
     return rows

@@ -1,11 +1,12 @@
-r"""One optimistic iteration, three times: as research code writes it, compiled, and as this package does it.
+r"""One optimistic iteration: as research code writes it, compiled from Python and from C, by JAX, and by this package.
 
-All three play one stage of `mao2023` Algorithm 1 from the uniform policy, in the printed order, with the same fixed
+All play one stage of `mao2023` Algorithm 1 from the uniform policy, in the printed order, with the same fixed
 matrices $Q_h(s,\cdot,\cdot)$, and keep the same sums: of the policies, for their average, and of the values
 $\mu^\top Q\nu$, for the Bellman step at the stage's end. All can be asked for them, so that a timing never compares
 different answers.
 """
 
+import ctypes
 import functools
 import math
 
@@ -18,7 +19,16 @@ from marlpaper.learners import mirror_descent
 STEP_SIZE = 0.02
 
 
-class PythonLoops:
+class _Single:
+    """A method that makes one iteration in a call of `step`."""
+
+    def advance(self, count):
+        """So many iterations."""
+        for _ in range(count):
+            self.step()
+
+
+class PythonLoops(_Single):
     """A Python loop over games, steps and states, with matrix-vector products in each.
 
     Parameters
@@ -59,7 +69,40 @@ class PythonLoops:
         return *self.sums, self.value
 
 
-class CompiledLoops:
+class PlainArrays(_Single):
+    """Arrays (games, H, S, A_i) as the formulas read, a product and a normalised exponential for each player.
+
+    Parameters
+    ----------
+    critic : array (games, H, S, A, B)
+    """
+
+    def __init__(self, critic):
+        self.critic, self.transposed = critic, np.swapaxes(critic, -1, -2)
+        self.mu, self.nu = (np.full(critic.shape[:-2] + (count,), 1 / count) for count in critic.shape[-2:])
+        self.mu_hat, self.nu_hat = self.mu, self.nu
+        self.mu_sum, self.nu_sum, self.value = 0, 0, 0
+
+    def step(self):
+        """One iteration."""
+        gain = (self.critic @ self.nu[..., None])[..., 0]
+        loss = -(self.transposed @ self.mu[..., None])[..., 0]
+        self.mu_hat, self.nu_hat = self._moved(self.mu_hat, gain), self._moved(self.nu_hat, loss)
+        self.mu, self.nu = self._moved(self.mu_hat, gain), self._moved(self.nu_hat, loss)
+        self.mu_sum, self.nu_sum = self.mu_sum + self.mu, self.nu_sum + self.nu
+        self.value = self.value + (self.mu[..., None, :] @ self.critic @ self.nu[..., None])[..., 0, 0]
+
+    @staticmethod
+    def _moved(policy, feedback):
+        weights = policy * np.exp(STEP_SIZE * feedback)
+        return weights / weights.sum(-1, keepdims=True)
+
+    def answer(self):
+        """Sums of both policies (games, H, S, A_i) and of the values (games, H, S)."""
+        return self.mu_sum, self.nu_sum, self.value
+
+
+class CompiledLoops(_Single):
     """The same loop over single numbers, compiled by numba; raises `ImportError` where that is missing.
 
     Parameters
@@ -68,7 +111,7 @@ class CompiledLoops:
     """
 
     def __init__(self, critic):
-        self.kernel = _compiled()
+        self.kernel = self.compiled()
         self.shape = critic.shape[:-2]
         self.critic = np.ascontiguousarray(critic.reshape(-1, *critic.shape[-2:]))
         self.policies = [np.full((len(self.critic), count), 1 / count) for count in critic.shape[-2:]]
@@ -82,12 +125,64 @@ class CompiledLoops:
         """One iteration."""
         self.kernel(self.critic, *self.policies, *self.feedback, *self.gains, *self.sums, self.value, STEP_SIZE)
 
+    @staticmethod
+    def compiled():
+        """The function of one iteration."""
+        return _compiled()
+
     def answer(self):
         """Sums of both policies (games, H, S, A_i) and of the values (games, H, S)."""
         return *(sums.reshape(*self.shape, -1) for sums in self.sums), self.value.reshape(self.shape)
 
 
-class Flattened:
+class CompiledC(CompiledLoops):
+    """The same loop in C, compiled by `cc -O3 -march=native`; raises `ImportError` where there is no `cc`."""
+
+    def __init__(self, critic):
+        super().__init__(critic)
+        arrays = (self.critic, *self.policies, *self.feedback, *self.gains, *self.sums, self.value)
+        sizes = (ctypes.c_long(size) for size in self.critic.shape)
+        pointers = (ctypes.c_void_p(array.ctypes.data) for array in arrays)
+        self.step = functools.partial(self.kernel, *sizes, *pointers, ctypes.c_double(STEP_SIZE))
+
+    @staticmethod
+    def compiled():
+        """The function of one iteration, of sizes and addresses."""
+        function = harness.c_library(C).step
+        function.restype = None
+        return function
+
+
+class Jax:
+    """One game's stage as a compiled loop of JAX in double precision, mapped over the games.
+
+    Many iterations are one call, whose own cost is then paid once.
+
+    Parameters
+    ----------
+    critic : array (games, H, S, A, B)
+    """
+
+    def __init__(self, critic):
+        self.run, start = _jax()
+        self.critic, self.state = start(critic)
+
+    def step(self):
+        """One iteration."""
+        self.advance(1)
+
+    def advance(self, count):
+        """So many iterations, finished when this returns."""
+        self.state = self.run(self.critic, self.state, count)
+        for part in self.state:
+            part.block_until_ready()
+
+    def answer(self):
+        """Sums of both policies (games, H, S, A_i) and of the values (games, H, S)."""
+        return tuple(np.asarray(part) for part in self.state[-3:])
+
+
+class Flattened(_Single):
     """This package: all games, steps and states in one array operation.
 
     Parameters
@@ -110,7 +205,88 @@ class Flattened:
         return *self.loop.public(self.loop.sums), value
 
 
-METHODS = {"Python loops": PythonLoops, "compiled loops (numba)": CompiledLoops, "marlpaper": Flattened}
+METHODS = {
+    "Python loops": PythonLoops,
+    "NumPy, as the formulas read": PlainArrays,
+    "compiled loops (numba)": CompiledLoops,
+    "compiled loops (C)": CompiledC,
+    "JAX, vmap over games": Jax,
+    "marlpaper": Flattened,
+}
+C = r"""
+#include <math.h>
+
+static void player(double *gains, double *told, double *policy, double *sums, long count, double step_size)
+{
+    double largest = -INFINITY, total = 0;
+    for (long a = 0; a < count; a++) {
+        gains[a] += told[a];
+        policy[a] = step_size * (gains[a] + told[a]);
+        if (policy[a] > largest) largest = policy[a];
+        told[a] = 0;
+    }
+    for (long a = 0; a < count; a++) {
+        policy[a] = exp(policy[a] - largest);
+        total += policy[a];
+    }
+    for (long a = 0; a < count; a++) {
+        policy[a] /= total;
+        sums[a] += policy[a];
+    }
+}
+
+void step(long count, long rows, long columns, const double *critic, double *mu, double *nu, double *gain, double *loss,
+          double *mu_gains, double *nu_gains, double *mu_sums, double *nu_sums, double *value, double step_size)
+{
+    for (long k = 0; k < count; k++) {
+        long i = k * rows, j = k * columns;
+        player(mu_gains + i, gain + i, mu + i, mu_sums + i, rows, step_size);
+        player(nu_gains + j, loss + j, nu + j, nu_sums + j, columns, step_size);
+        for (long a = 0; a < rows; a++) {
+            const double *row = critic + (i + a) * columns;
+            double sum = 0;
+            for (long b = 0; b < columns; b++) {
+                sum += row[b] * nu[j + b];
+                loss[j + b] -= row[b] * mu[i + a];
+            }
+            gain[i + a] = sum;
+            value[k] += mu[i + a] * sum;
+        }
+    }
+}
+"""
+
+
+@functools.cache
+def _jax():
+    """Functions `run(critic, state, count)` and `start(critic)`; the state ends with the sums of the answer."""
+    jax = harness.peer("jax")
+    jax.config.update("jax_enable_x64", True)
+    jax.config.update("jax_cpu_enable_async_dispatch", False)  # in this thread, whose time is what counts
+    numpy = jax.numpy
+
+    def moved(policy, feedback):
+        weights = policy * numpy.exp(STEP_SIZE * feedback)
+        return weights / weights.sum(-1, keepdims=True)
+
+    def iteration(critic, state):
+        mu, nu, mu_hat, nu_hat, mu_sum, nu_sum, value = state
+        gain = numpy.einsum("hsab,hsb->hsa", critic, nu)
+        loss = -numpy.einsum("hsab,hsa->hsb", critic, mu)
+        mu_hat, nu_hat = moved(mu_hat, gain), moved(nu_hat, loss)
+        mu, nu = moved(mu_hat, gain), moved(nu_hat, loss)
+        value = value + numpy.einsum("hsa,hsab,hsb->hs", mu, critic, nu)
+        return mu, nu, mu_hat, nu_hat, mu_sum + mu, nu_sum + nu, value
+
+    def start(critic):
+        uniform = [numpy.full(critic.shape[:-2] + (count,), 1 / count) for count in critic.shape[-2:]]
+        sums = [numpy.zeros_like(policy) for policy in uniform]
+        return numpy.asarray(critic), (*uniform, *uniform, *sums, numpy.zeros(critic.shape[:-2]))
+
+    def run(critic, state, count):
+        return jax.lax.fori_loop(0, count, lambda _, one: iteration(critic, one), state)
+
+    return jax.jit(jax.vmap(run, (0, 0, None))), start
 
 
 @functools.cache

@@ -12,7 +12,7 @@ from matplotlib import pyplot as plt
 from benchmarks.harness import MISSING, OURS
 from marlpaper import figures, results
 
-PACKAGES = ("numpy", "scipy", "numba", "quantecon", "nashpy", "POT", "pettingzoo", "distributed")
+PACKAGES = ("numpy", "scipy", "numba", "jax", "quantecon", "nashpy", "open_spiel", "POT", "pettingzoo", "distributed")
 
 
 def written(value):

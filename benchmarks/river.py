@@ -1,12 +1,13 @@
 """The feedback of a river endgame for both players beside dense products and a compiled loop; whole iterations beside OpenSpiel's."""
 
 import functools
+import math
 
 import numpy as np
 import pandas as pd
 
 from benchmarks import harness, report
-from marlpaper import games
+from marlpaper import evaluate, games
 from marlpaper.evaluate.river import Advantages
 from marlpaper.games import showdown
 from marlpaper.learners import cfr
@@ -32,6 +33,9 @@ PEER_GAME = {
     "bettingAbstraction": "fcpa",
 }
 """Its nearest game: one round on an open board, pot 200, 200 behind, so that a bet of the pot is all in."""
+SMALL_DECKS = {"OpenSpiel CFR": {"numRanks": 6, "boardCards": "2c3d4c5d7h"}, "OpenSpiel NashConv": {"numRanks": 4, "boardCards": "2c2d3c3d4h"}}
+"""Its exact methods walk through a tree of all deals. With 24 and 16 cards that takes about a second."""
+GAP = f"{harness.OURS}, gap of a policy"
 
 
 def run(counts=GAMES, **options):
@@ -64,7 +68,8 @@ def _started(answer):
 
 def iterations(**options):
     """Rows with the time of one iteration: mirror descent and CFR+ on all deals, and OpenSpiel's on one sampled deal."""
-    methods = {harness.OURS: _descent, f"{harness.OURS}, CFR+": _regret, PEER: _sampled}
+    methods = {harness.OURS: _descent, f"{harness.OURS}, CFR+": _regret, PEER: _sampled, _named("OpenSpiel CFR"): _tree, GAP: _gap}
+    methods[_named("OpenSpiel NashConv")] = _deviations
     present = {name: start for name, start in methods.items() if harness._starts(start)}
     seconds = harness.interleaved(present, **options)
     rows = []
@@ -88,6 +93,36 @@ def _descent():
 def _regret():
     solver = cfr._Solver(games.load("river-endgame"), "cfr+")
     return lambda: solver.iterate(10)
+
+
+def deals(cards):
+    """Ordered pairs of hands that five board cards leave of a deck."""
+    return math.comb(cards - 5, 2) * math.comb(cards - 7, 2)
+
+
+def _named(method):
+    cards = PEER_GAME["numSuits"] * SMALL_DECKS[method]["numRanks"]
+    return f"{method}, {deals(cards):,} deals of {cards} cards"
+
+
+def _small(pyspiel, method):
+    return pyspiel.load_game("universal_poker", {**PEER_GAME, "potSize": 200, **SMALL_DECKS[method]})
+
+
+def _tree():
+    pyspiel = harness.peer("pyspiel")
+    return pyspiel.CFRSolver(_small(pyspiel, "OpenSpiel CFR")).evaluate_and_update_policy
+
+
+def _deviations():
+    pyspiel = harness.peer("pyspiel")
+    game = _small(pyspiel, "OpenSpiel NashConv")
+    return functools.partial(pyspiel.nash_conv, game, pyspiel.UniformRandomPolicy(game))
+
+
+def _gap():
+    game = games.load("river-endgame")
+    return functools.partial(evaluate.nash_gap, game, game.uniform_policy())
 
 
 def _sampled():

@@ -4,6 +4,7 @@ Every public entry calls these at its edge; inside, arrays are trusted.
 """
 
 import numbers
+import os
 
 import numpy as np
 
@@ -245,6 +246,51 @@ def choice(name, value, options):
     if value not in options:
         raise ValueError(f"{name} is {value!r}, expected one of {', '.join(map(repr, options))}.")
     return value
+
+
+def memory_limit():
+    """Bytes that one record may need: the environment variable MARLPAPER_MEMORY, else this machine's physical memory.
+
+    Returns
+    -------
+    int or None
+        `None` where the system does not say.
+
+    Raises
+    ------
+    ValueError
+        If the variable is set to anything but a positive whole number.
+    """
+    given = os.environ.get("MARLPAPER_MEMORY")
+    if given is not None:
+        if not (given.isascii() and given.isdigit() and int(given) > 0):
+            raise ValueError(f"MARLPAPER_MEMORY is {_brief(given)}, expected a positive whole number of bytes.")
+        return int(given)
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def recordable(size):
+    """Refuse a record that cannot fit, before anything runs.
+
+    Parameters
+    ----------
+    size : int
+        Bytes of the finished record. Twice as much is needed while its parts are joined.
+
+    Raises
+    ------
+    ValueError
+        Naming what is needed and the limit, `memory_limit`.
+    """
+    limit = memory_limit()
+    if limit is not None and 2 * size > limit:
+        raise ValueError(
+            f"record=True needs {2 * size / 2**30:.3g} GiB for what it keeps, expected at most {limit / 2**30:.3g} GiB "
+            "(the machine's memory, or the bytes in MARLPAPER_MEMORY)."
+        )
 
 
 def _brief(value):

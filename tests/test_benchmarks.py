@@ -16,6 +16,7 @@ from benchmarks import (
     evaluation,
     game_agnostic,
     harness,
+    limits,
     loops,
     memory,
     meta_gradient,
@@ -32,6 +33,7 @@ from matplotlib import pyplot as plt
 
 from marlpaper import games, results
 from marlpaper.equilibrium import solve_zero_sum
+from marlpaper.evaluate import product as evaluate_product
 
 QUICK = {"repeats": 1, "seconds": 0.0}
 
@@ -73,18 +75,56 @@ def test_missing_packages_are_said_and_nothing_else_changes(monkeypatch):
     def absent(name):
         raise ImportError(name)
 
-    loops._compiled.cache_clear()
+    def forget():
+        for function in (loops._compiled, loops._jax, harness.c_library):
+            function.cache_clear()
+
+    forget()
     monkeypatch.setattr(harness, "peer", absent)
+    monkeypatch.setattr(harness.shutil, "which", lambda name: None)
     table, _ = mirror_descent.run([(1, 2, 2)], 3, **QUICK)
-    peers, _ = equilibrium.run(2, 3, 2, **QUICK)
-    loops._compiled.cache_clear()
+    peers, _ = equilibrium.run([(2, 3, 2)], **QUICK)
+    forget()
     assert table.set_index("method")["microseconds"].map(lambda cell: cell == harness.MISSING).to_dict() == {
         "Python loops": False,
+        "NumPy, as the formulas read": False,
         "compiled loops (numba)": True,
+        "compiled loops (C)": True,
+        "JAX, vmap over games": True,
         harness.OURS: False,
     }
-    assert (peers["milliseconds"] == harness.MISSING).tolist() == [True, True, False]
+    assert (peers.set_index("method")["milliseconds"] == harness.MISSING).to_dict() == {
+        equilibrium.NASHPY: True,
+        equilibrium.QUANTECON: True,
+        equilibrium.SIMPLEX: True,
+        harness.OURS: False,
+    }
     plt.close("all")
+
+
+def test_stages_of_all_methods_are_compared_and_timed_by_the_iteration(monkeypatch):
+    monkeypatch.setattr(harness, "interleaved", lambda methods, **_: dict.fromkeys(methods, 1.0))
+    table, figure = mirror_descent.run([(2, 3, 3)], 3, **QUICK)
+    plt.close(figure)
+    measured = table[table["microseconds"] != harness.MISSING]
+    assert (measured["microseconds"] == 1e6 / mirror_descent.ITERATIONS).all()
+    assert measured["largest difference"].astype(float).max() < 1e-12
+    assert {"NumPy, as the formulas read", harness.OURS} <= set(measured["method"])
+
+
+@pytest.mark.skipif(harness.shutil.which("cc") is None, reason="cc is not installed")
+def test_what_does_not_compile_is_said():
+    with pytest.raises(ImportError, match="does not compile"):
+        harness.c_library("int f( {")
+    assert harness.c_library("int seven(void) { return 7; }").seven() == 7
+
+
+def test_equilibria_of_all_solvers_agree():
+    table, figure = equilibrium.run([(3, 4, 2), (2, 2, 3)], **QUICK)
+    plt.close(figure)
+    measured = table[table["largest difference"] != harness.MISSING]
+    assert measured["largest difference"].astype(float).max() < 1e-9
+    assert table.groupby("case").size().tolist() == [4, 4]
 
 
 def test_batched_evaluation_is_the_same():
@@ -109,9 +149,49 @@ def test_memory_grows_with_the_records_only():
 
 def test_scaling_covers_every_size():
     axes = {name: (2, 3, 4, 5) for name in scaling.AXES}
-    table, figure = scaling.run(axes, {**scaling.BASE, "S": 2, "H": 2, "T": 2}, **QUICK)
+    table, figure = scaling.run(axes, {**scaling.BASE, "S": 2, "H": 2, "T": 2, "K": 2}, **QUICK)
     plt.close(figure)
-    assert table.groupby("varied")["size"].apply(list).to_dict() == {name: [2, 3, 4, 5] for name in axes}
+    assert table.groupby(["learner", "varied"])["size"].apply(list).to_dict() == {name: [2, 3, 4, 5] for name in axes}
+    assert (table[["seconds", "peak megabytes"]] > 0).all().all()
+    assert np.isfinite(table[["exponent", "exponent of memory"]]).all().all()
+
+
+def test_memory_of_many_games_grows_with_their_number():
+    axes = {(scaling.DESCENT, "games"): (8, 16, 32, 64), (scaling.DESCENT, "T"): (20, 40, 80, 160)}
+    table, figure = scaling.run(axes, {**scaling.BASE, "T": 2}, **QUICK)
+    plt.close(figure)
+    slopes = table.groupby("varied")["exponent of memory"].first()
+    assert 0.8 < slopes["games"] < 1.2 and abs(slopes["T"]) < 0.3
+
+
+@pytest.mark.parametrize("agents", [2, 3])
+def test_bytes_of_the_shapes_are_those_of_the_arrays(agents):
+    rng = np.random.default_rng(4)
+    tables = games.random_game(rng, 4, 3, (2,) * agents, zero_sum=False)
+    assert limits.tabular(S=3, A=2, N=agents, H=4) == tables.rewards.nbytes + tables.transitions.nbytes
+    kernels = [rng.dirichlet(np.ones(3), (3, 2))] * agents
+    parts = rng.random((1, 3**agents)), [rng.random((1, 2))] * agents, 0, 0.9
+    factored = games.ProductGame(kernels, *parts)
+    process = evaluate_product._Averaged(factored, factored.uniform_policy())
+    arrays = [*process.tables, *process.moves, *process.halves, process.rewards]
+    assert limits.product(local=3, A=2, N=agents) == sum(array.nbytes for array in arrays)
+    vectors = len(games.count_vectors(agents, 3))
+    crowd = games.AnonymousGame(rng.random((2, 3, agents)), rng.dirichlet(np.ones(2), (2, vectors)), 0, 0.9)
+    assert limits.anonymous(S=2, F=3, N=agents) == crowd.kernel.nbytes + crowd.counts.nbytes + crowd.pay.nbytes
+    mixture, components = rng.dirichlet(np.ones(2), (5, *(2,) * agents)), rng.dirichlet(np.ones(5), 2)
+    few = games.LowRankGame(rng.random((agents, 5, *(2,) * agents)), mixture, components, np.full(5, 0.2), 0.9)
+    arrays = few.rewards, few.mixture, few.mixture_by_state, few.components
+    assert limits.low_rank(S=5, A=2, N=agents, Z=2) == sum(array.nbytes for array in arrays)
+
+
+def test_first_sizes_that_do_not_fit():
+    table, figure = limits.run()
+    plt.close(figure)
+    assert len(table) == len(limits.CASES) and set(table["game"]) == set(limits.SHAPES)
+    for (shape, sizes, varied, _), first in zip(limits.CASES, table["first size that does not fit"], strict=True):
+        last, over = (limits.SHAPES[shape](**{**sizes, varied: size}) for size in (first - 1, first))
+        assert last <= limits.LIMIT < over
+    assert limits.first_too_large("tabular", {"S": 1, "A": 1, "N": 1}, "H", 160) == 11  # 16 bytes for each step
 
 
 def test_players_and_actions_up_to_a_size():
@@ -198,4 +278,5 @@ def test_feedback_of_river_endgames_is_the_same():
     plt.close(figure)
     compared = table[(table["largest difference"] != harness.MISSING) & (table["case"] != "one iteration")]
     assert compared["largest difference"].astype(float).max() < 1e-12
-    assert table.groupby("case").size().tolist() == [4, 4, 3]
+    assert table.groupby("case").size().tolist() == [4, 4, 6]
+    assert river.deals(52) == 1_070_190

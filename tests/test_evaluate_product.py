@@ -9,8 +9,19 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from marlpaper import evaluate, games, learners, meta, simplex
+from marlpaper.evaluate import product
 
 CLOSE = 1e-10
+QUANTITIES = ("state_values", "averaged_q", "best_response_values", "visitation")
+
+
+@pytest.fixture(autouse=True, scope="module", params=["by size", "iterated"])
+def way(request):
+    """Every test with the way that the size of the game chooses, and with iterations throughout."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "iterated":
+            patch.setattr(product, "SOLVED_STATES", 0)
+        yield request.param
 
 
 def random_product(rng, states, actions, batch=(), shared=False, discount=0.8, concentration=0.4):
@@ -44,6 +55,46 @@ def assert_equal_to_dense(game, policy):
 def test_equal_to_dense(rng, sizes, batch, shared, discount):
     game = random_product(rng, *zip(*sizes, strict=True), batch, shared, discount)
     assert_equal_to_dense(game, game.random_policy(rng))
+
+
+def calls(monkeypatch, quantity, game):
+    """How many linear solves and how many fixed points the quantity takes, and its value as one flat array."""
+    counts = {"solves": 0, "fixed points": 0}
+
+    def counted(name, function):
+        def call(*arguments):
+            counts[name] += 1
+            return function(*arguments)
+
+        return call
+
+    with monkeypatch.context() as patch:
+        patch.setattr(np.linalg, "solve", counted("solves", np.linalg.solve))
+        for name in ("_fixed_point", "_settle"):
+            patch.setattr(product, name, counted("fixed points", getattr(product, name)))
+        result = getattr(evaluate, quantity)(game, game.random_policy(np.random.default_rng(1)))
+    return counts, np.concatenate([np.ravel(part) for part in result])
+
+
+@pytest.mark.parametrize("quantity", QUANTITIES)
+@pytest.mark.parametrize("agents", [2, 3])
+def test_small_games_are_solved_and_agree_with_iterations(monkeypatch, quantity, agents):
+    game = games.lq_tracking(agents, drift=np.linspace(0.5, 1.5, agents), rewards="own")
+    monkeypatch.setattr(product, "SOLVED_STATES", 200)
+    counts, solved = calls(monkeypatch, quantity, game)
+    assert counts["solves"] > 0 and counts["fixed points"] == 0
+    monkeypatch.setattr(product, "SOLVED_STATES", 0)
+    counts, iterated = calls(monkeypatch, quantity, game)
+    assert counts["solves"] == 0 and counts["fixed points"] > 0
+    assert_allclose(solved, iterated, rtol=1e-10)
+
+
+@pytest.mark.parametrize("quantity", QUANTITIES)
+@pytest.mark.parametrize(("sizes", "batch"), [((15, 15), ()), ((5, 5, 5), (20,))])
+def test_larger_games_and_batches_are_iterated(monkeypatch, quantity, sizes, batch):
+    game = random_product(np.random.default_rng(12), sizes, (2,) * len(sizes), batch)
+    counts, _ = calls(monkeypatch, quantity, game)
+    assert counts["solves"] == 0 and counts["fixed points"] > 0
 
 
 @pytest.mark.parametrize("batch", [(), (3,)])

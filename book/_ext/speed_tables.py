@@ -1,5 +1,8 @@
-"""Directives for what `make bench` leaves: `{speed-table}` shows one topic, `{speed-machine}` the machine it was measured on."""
+"""Directives for what `make bench` leaves: `{speed-table}` shows one topic, `{speed-leaders}` says who is fastest in it, `{speed-machine}` the
+machine it was measured on.
+"""
 
+import csv
 import json
 import pathlib
 
@@ -45,6 +48,40 @@ class SpeedTable(SphinxDirective):
         return parsed(self, TOPIC.format(folder=FOLDER, topic=topic, words=words))
 
 
+class SpeedLeaders(SphinxDirective):
+    """Who is fastest in each case of the topic that the argument names."""
+
+    required_arguments = 1
+
+    def run(self):
+        path = pathlib.Path(self.env.srcdir, FOLDER, self.arguments[0] + ".csv")
+        self.env.note_dependency(str(path))
+        if not path.exists():
+            return parsed(self, MISSING)
+        with path.open(encoding="utf-8", newline="") as file:
+            return parsed(self, "\n".join(f"- {line}" for line in leaders(list(csv.DictReader(file)))))
+
+
+def leaders(rows):
+    """One sentence for each case: the fastest method, and how far the next, or this package, is behind it."""
+    sentences = []
+    for case in dict.fromkeys(row["case"] for row in rows):
+        measured = [row for row in rows if row["case"] == case and row["times ours"] != "not installed"]
+        times = {row["method"]: float(row["times ours"]) for row in measured}
+        peers = {name: ratio for name, ratio in times.items() if not name.startswith("marlpaper")}
+        ours = min(ratio for name, ratio in times.items() if name not in peers)
+        if not peers:
+            sentences.append(f"{case}: no peer is installed.")
+            continue
+        best = min(peers, key=peers.get)
+        ratio = peers[best] / ours
+        behind = f"this package is ahead, {ratio:.2g} times as fast as the next, {best}"
+        level = f"level, within a fifth, with {best}"
+        ahead = f"{best} is ahead, {1 / max(ratio, 1e-9):.2g} times as fast as this package"
+        sentences.append(f"{case}: {behind if ratio > 1.2 else ahead if ratio < 1 / 1.2 else level}.")
+    return sentences
+
+
 class SpeedMachine(SphinxDirective):
     """One sentence on processor, threads and versions."""
 
@@ -74,4 +111,5 @@ def parsed(directive, text):
 def setup(app):
     app.add_directive("speed-table", SpeedTable)
     app.add_directive("speed-machine", SpeedMachine)
+    app.add_directive("speed-leaders", SpeedLeaders)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

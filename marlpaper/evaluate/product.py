@@ -1,4 +1,4 @@
-r"""Evaluation of product games: no array of joint actions, none of $S\times S$.
+r"""Evaluation of product games: no array of joint actions, and none of $S\times S$ unless the game is small.
 
 Under a policy each agent moves by $K_i(s_i'|s)=\sum_{a_i}\pi_i(a_i|s)P_i(s_i'|s_i,a_i)$, and given $s$ the agents move independently. Split
 them into two halves with kernels $A(s_A'|s)$ and $B(s_B'|s)$, products of the $K_i$, of about $\sqrt S\times S$ each. Then
@@ -10,12 +10,16 @@ $$
 where the bracket is one matrix product for all $s$. Values, best responses and visitation iterate this to rounding error; constants
 of $V$ are solved for, not iterated (MacQueen), so that an iteration gains a factor $\gamma$ times the mixing rate of the chain.
 
+Small games take one linear solve with the joint kernel instead, which needs no iterations (`_solves`).
+
 Inside, games come first and joint states are the last, contiguous axis.
 """
 
+import math
+
 import numpy as np
 
-from marlpaper.evaluate.values import averaged_q, best_response_values, state_values, visitation
+from marlpaper.evaluate.values import _best_discounted, averaged_q, best_response_values, state_values, visitation
 from marlpaper.games.product import ProductGame, checked_product
 
 EXACT = 1e-13
@@ -23,6 +27,10 @@ EXACT = 1e-13
 
 FEEDBACK = 1e-9
 """The same for the feedback of learners, which start from a guess that is nearly as good."""
+
+# A solve costs n S³, iterations mostly a fixed time: they cross near these S, for one game, and n S², for n games.
+SOLVED_STATES = 200
+SOLVED_ENTRIES = 200_000
 
 
 @state_values.register
@@ -87,7 +95,8 @@ def _sum_by(values, index, states):
 class Oracle:
     r"""The feedback $\bar Q$ of one game for the successive policies of a learner.
 
-    Policies that change little have values that change smoothly: the iteration starts from the parabola through the last three.
+    Policies that change little have values that change smoothly: the iteration starts from the parabola through the last three. From
+    there it takes a few steps, no slower than a solve in small games.
     """
 
     def __init__(self, game):
@@ -118,7 +127,7 @@ class _Averaged:
     def __init__(self, game, policy, tables=None):
         self.game = game
         self.lead = np.broadcast_shapes(game.batch, *(p.shape[:-2] for p in policy))
-        self.count = int(np.prod(self.lead))
+        self.count = math.prod(self.lead)
         self.tables = [self._flat(table, 3) for table in tables or _tables(game)]
         policy = [self._flat(np.swapaxes(p, -1, -2), 2) for p in policy]  # (n, A_i, S)
         pairs = zip(policy, self.tables, strict=True)
@@ -128,19 +137,23 @@ class _Averaged:
         self.payments = [self._flat(payment, 2) for payment in game.action_rewards]  # (n, R, A_i)
         self.paid = [payment @ p for payment, p in zip(self.payments, policy, strict=True)]  # (n, R, S)
         self.rewards = self._flat(game.state_rewards, 2) + sum(self.paid)
+        self.solves = _solves(max(len(move) for move in self.moves), game.states)
 
     def _flat(self, array, tail):
         """(..., *tail) to (n, *tail), or (1, *tail) where that will broadcast."""
         lead, body = array.shape[: array.ndim - tail], array.shape[array.ndim - tail :]
-        lead = self.lead if np.prod(lead) > 1 else ()
+        lead = self.lead if math.prod(lead) > 1 else ()
         return np.ascontiguousarray(np.broadcast_to(array, lead + body) if lead else array).reshape(-1, *body)
 
     def public(self, array):
         """(n, ...) back to the leading axes."""
         return np.broadcast_to(array, (self.count, *array.shape[1:])).reshape(self.lead + array.shape[1:])
 
-    def values(self, start=0.0, tolerance=EXACT):
-        """Values of every row of rewards, (n, R, S)."""
+    def values(self, start=None, tolerance=EXACT):
+        """Values of every row of rewards, (n, R, S); from a start they are iterated."""
+        if self.solves and start is None:
+            system, rewards = np.swapaxes(self._system(), 1, 2), np.swapaxes(self.rewards, 1, 2)
+            return np.swapaxes(np.linalg.solve(system, rewards), 1, 2)
         spare = None
 
         def update(values):
@@ -149,7 +162,8 @@ class _Averaged:
             following = np.einsum("nks,nrks->nrs", self.halves[0], spare)
             return self.rewards + self.game.discount * following
 
-        return _fixed_point(update, start + np.zeros_like(self.rewards), self.game.discount, tolerance)
+        first = np.zeros_like(self.rewards) + (0.0 if start is None else start)
+        return _fixed_point(update, first, self.game.discount, tolerance)
 
     def q(self, values):
         """Averaged Q of every agent, (..., S, A_i), from the values (n, R, S)."""
@@ -160,9 +174,19 @@ class _Averaged:
             result.append(np.swapaxes(self.public(self._own(agent) + self._ahead(agent, seen)), -1, -2))
         return tuple(result)
 
+    def _system(self):
+        r"""$(I-\gamma P^\pi)^\top$, (n, S', S)."""
+        return np.eye(self.game.states) - self.game.discount * _outer(self.moves, self.game.states)
+
     def best(self, agent):
-        """Values (n, S) of the agent's best response, by value iteration."""
+        """Values (n, S) of the agent's best response, by policy iteration in small games, else value iteration."""
         own, spare = self._own(agent), None
+        if _solves(max(len(move) for move in self.moves) * own.shape[1], self.game.states):
+            table = self.tables[agent]
+            before, after = self.moves[:agent], self.moves[agent + 1 :]
+            faced = [_outer([*before, table[:, a], *after], self.game.states) for a in range(own.shape[1])]
+            kernel = np.stack(faced, 1).transpose(0, 3, 1, 2)
+            return _best_discounted(np.swapaxes(own, 1, 2), kernel, self.game.discount)
 
         def update(values):
             nonlocal spare
@@ -176,6 +200,8 @@ class _Averaged:
         r"""$d_\rho^\pi$, (n, S)."""
         discount = self.game.discount
         fresh = (1 - discount) * self._flat(self.game.initial, 1)
+        if self.solves:
+            return np.linalg.solve(self._system(), fresh[..., None])[..., 0]
         first, second = self.halves
 
         def update(visits):
@@ -210,22 +236,28 @@ class _Averaged:
         sizes, states = [self.game.local_states[j] for j in half], self.game.states
         for position in reversed(range(len(half))):
             if half[position] != agent:
-                before = int(np.prod(sizes[:position]))
+                before = math.prod(sizes[:position])
                 split = inner.reshape(len(inner), before, sizes[position], -1, states)
                 inner = np.einsum("nbjas,njs->nbas", split, self.moves[half[position]])
         return inner.reshape(len(inner), -1, states)
 
 
+def _solves(count, states):
+    """Whether so many kernels of so many joint states are faster solved at once than iterated."""
+    return states <= SOLVED_STATES and count * states**2 <= SOLVED_ENTRIES
+
+
 def _cut(sizes):
     """How many agents make the first half: the cut where the two halves have the fewest states together."""
-    return min(range(1, len(sizes) + 1), key=lambda cut: np.prod(sizes[:cut]) + np.prod(sizes[cut:]))
+    return min(range(1, len(sizes) + 1), key=lambda cut: math.prod(sizes[:cut]) + math.prod(sizes[cut:]))
 
 
 def _outer(moves, states):
-    """Joint kernel of independent agents, (n, product of S_i', S)."""
-    total = np.ones((1, 1, states))
-    for move in moves:
-        total = (total[:, :, None] * move[:, None]).reshape(len(move), -1, states)
+    """Joint kernel of independent agents, (n, product of S_i', S); each has n or 1 of its own."""
+    total = moves[0] if moves else np.ones((1, 1, states))
+    for move in moves[1:]:
+        pairs = total[:, :, None] * move[:, None]
+        total = pairs.reshape(len(pairs), -1, states)
     return total
 
 

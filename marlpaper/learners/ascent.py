@@ -1,5 +1,7 @@
 """The loop that all ascent methods share: update, and evaluate the current policy at the checkpoints."""
 
+import math
+
 import numpy as np
 
 from marlpaper import evaluate, validation
@@ -53,11 +55,18 @@ def ascend(game, policy, update, parameters, checkpoints=None, record=False, agg
     -------
     Run
         `parameters["iterations"]` is the number done.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a checkpoint is no iteration, the tolerance is not positive, or the record does not fit in memory.
     """
     iterations, initial = parameters["iterations"], policy
     chosen = _checkpoints(checkpoints, iterations)
     if tolerance is not None:
         tolerance = validation.positive("tolerance", tolerance)
+    if record:
+        validation.recordable(_record_bytes(game, policy, len(chosen)))
     reached, waiting, results, kept = [], [], [], []
     block = 1 if tolerance is not None else _block(game, policy)
     for t in range(iterations + 1):
@@ -86,6 +95,11 @@ def ascend(game, policy, update, parameters, checkpoints=None, record=False, agg
         values=values,
         trajectory=tuple(np.stack(steps) for steps in zip(*kept, strict=True)) if kept else None,
     )
+
+
+def _record_bytes(game, policy, points):
+    """Bytes of the policies at so many checkpoints."""
+    return 8 * points * math.prod(_leading(game, policy)) * (game.horizon or 1) * game.states * sum(game.actions)
 
 
 def _block(game, policy):

@@ -10,7 +10,7 @@ from marlpaper import evaluate, validation
 from marlpaper.learners.certified import CertifiedPolicy
 from marlpaper.learners.loop import ORDERS, StageLoop, checked_points, expected_next, from_layout, layout, starts_by_stage
 from marlpaper.learners.run import Run
-from marlpaper.learners.stages import stage_lengths
+from marlpaper.learners.stages import record_bytes, stage_lengths
 
 LETTERS = "abcdefghijklm"
 
@@ -47,7 +47,8 @@ def correlated_mirror_descent(game, iterations, step_size, initial=None, order="
     Raises
     ------
     TypeError, ValueError
-        If the game has no finite horizon, $T<1$, $\eta\le0$, or an array does not fit.
+        If the game has no finite horizon, $T<1$, $\eta\le0$, an array does not fit,
+        or the record does not fit in memory.
 
     Notes
     -----
@@ -60,6 +61,8 @@ def correlated_mirror_descent(game, iterations, step_size, initial=None, order="
     validation.choice("order", order, ORDERS)
     lengths = stage_lengths(iterations, game.horizon)
     checkpoints = checked_points(checkpoints, iterations)
+    if record:
+        validation.recordable(record_bytes(game, len(lengths), game.agents, moves=True))
     loop = _Loop(game, starts_by_stage(game, initial, len(lengths)), step_size, order, record)
     for stage, length in enumerate(lengths):
         loop.begin(stage)

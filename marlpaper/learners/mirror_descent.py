@@ -9,9 +9,10 @@ import functools
 import numpy as np
 
 from marlpaper import evaluate, validation
+from marlpaper.games.river import RiverGame
 from marlpaper.learners.loop import ORDERS, StageLoop, checked_points, expected_next, from_layout, layout, starts_by_stage, stretches
 from marlpaper.learners.run import Run
-from marlpaper.learners.stages import stage_lengths
+from marlpaper.learners.stages import record_bytes, stage_lengths
 
 
 def optimistic_mirror_descent(
@@ -60,7 +61,8 @@ def optimistic_mirror_descent(
     Raises
     ------
     TypeError, ValueError
-        If the game is not zero-sum with a finite horizon, $T<1$, $\eta\le0$, or an array does not fit.
+        If the game is not zero-sum with a finite horizon, $T<1$, $\eta\le0$, an array does not fit,
+        or the record does not fit in memory.
     """
     if not validation.game("game", game).is_zero_sum or game.horizon is None:
         raise ValueError(f"game is {game!r}, expected a zero-sum game with a finite horizon.")
@@ -68,6 +70,8 @@ def optimistic_mirror_descent(
     validation.choice("order", order, ORDERS)
     lengths = stage_lengths(iterations, game.horizon)
     checkpoints = checked_points(checkpoints, iterations)
+    if record:
+        validation.recordable(record_bytes(game, len(lengths), int(not isinstance(game, RiverGame))))
     starts = starts_by_stage(game, initial, len(lengths))
     loop = stage_loop(game, starts, step_size, restart, order, initial_values, record)
     gaps, values, done = [], [], 0

@@ -4,6 +4,7 @@ Stage lengths $L_1=H$, $L_{\tau+1}=\lfloor(1+\frac1H)L_\tau\rfloor=L_\tau+\lfloo
 floor is wrong from $H=11$ on.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,3 +79,27 @@ class Stages:
     q: np.ndarray | None = None
     largest_moves: tuple | None = None
     largest_moves_of_others: tuple | None = None
+
+
+def record_bytes(game, stages, tables, moves=False):
+    """Bytes of the `Stages` of a run, from the sizes alone.
+
+    Parameters
+    ----------
+    game : MarkovGame or RiverGame
+    stages : int
+        Number of stages.
+    tables : int
+        How many tables of joint actions each step and state keeps in `q`: 0, 1, or one for each agent.
+    moves : bool
+        Whether `largest_moves` and `largest_moves_of_others` are kept.
+
+    Returns
+    -------
+    int
+    """
+    policies = 4 * sum(game.actions)  # starts, averages, best responses, gains
+    numbers = (4 if moves else 2) * game.agents  # regrets and variations; largest moves
+    places = math.prod(game.batch) * game.horizon * game.states
+    entries = places * (policies + numbers + tables * math.prod(game.actions))
+    return 8 * stages * (1 + entries)
