@@ -14,7 +14,9 @@ from marlpaper.games.tabular import MarkovGame
 from marlpaper.lookup import require
 
 POTENTIAL_TOLERANCE = 1e-10
-"""Below this the 4-cycle defect is rounding."""
+"""Below this the 4-cycle defect is rounding, unless the rewards themselves have fewer digits."""
+DEFECT_ROUNDING = 16
+"""How often the rounding of single rewards goes into the 4-cycle defect, which adds up many."""
 CHECKPOINTS = 8
 
 
@@ -25,22 +27,29 @@ class Kind:
     Attributes
     ----------
     zero_sum, common_reward : bool
-        Two agents whose rewards cancel; all agents with the same reward.
+        Two agents whose rewards cancel, perhaps after a shift; all agents with the same reward.
     potential_defect : float
         `evaluate.potential_defect`, 0 up to rounding iff the game is a Markov potential game.
+    rounding : float
+        The rounding of single rewards, as a part of their spread.
+    constant_sum : bool
+        Zero-sum only after a shift: the rewards of two agents add up to a constant at each step.
     """
 
     zero_sum: bool
     common_reward: bool
     potential_defect: float
+    rounding: float = 0.0
+    constant_sum: bool = False
 
     @property
     def potential(self):
         """Whether the 4-cycle test finds a Markov potential game."""
-        return self.potential_defect <= POTENTIAL_TOLERANCE
+        return self.potential_defect <= max(POTENTIAL_TOLERANCE, DEFECT_ROUNDING * self.rounding)
 
     def __str__(self):
-        special = [name for name, holds in (("zero-sum", self.zero_sum), ("common reward", self.common_reward)) if holds]
+        cancel = "constant-sum: zero-sum after a shift" if self.constant_sum else "zero-sum"
+        special = [name for name, holds in ((cancel, self.zero_sum), ("common reward", self.common_reward)) if holds]
         defect = "0 up to rounding" if self.potential else f"{self.potential_defect:.2g}"
         special.append(f"{'a' if self.potential else 'not a'} Markov potential game (4-cycle defect {defect})")
         return ", ".join(special)
@@ -120,16 +129,34 @@ def kind_of(game, rng):
     Kind
     """
     _single(game)
-    common = bool(np.ptp(game.rewards, axis=0).max() <= 1e-12 * np.abs(game.rewards).max())
     defect = float(evaluate.potential_defect(game, validation.generator("rng", rng)))
-    return Kind(game.is_zero_sum, common and game.agents > 1, defect)
+    common = game.agents > 1 and bool(np.ptp(game.rewards, axis=0).max() <= game.rounding)
+    constant = not game.is_zero_sum and game.constant_sum is not None
+    widest = np.ptp(game.rewards.reshape(game.agents, -1), axis=1).max()
+    return Kind(game.is_zero_sum or constant, common, defect, float(game.rounding / widest) if widest > 0 else 0.0, constant)
+
+
+def spreads(game):
+    r"""The largest possible difference of two returns of each agent: $(\max r_i-\min r_i)\,H$, or $/(1-\gamma)$; 1 for an agent whose rewards all are equal.
+
+    Parameters
+    ----------
+    game : MarkovGame
+        A single game or a batch, of which all games count.
+
+    Returns
+    -------
+    array (N,)
+    """
+    length = game.horizon if game.discount is None else 1 / (1 - game.discount)
+    own = np.ptp(np.moveaxis(game.rewards, len(game.batch), 0).reshape(game.agents, -1), axis=1)
+    return np.where(own > 0, own, 1 / length) * length
 
 
 def spread(game):
-    r"""The largest possible difference of two returns of an agent: $\max_i(\max r_i-\min r_i)\,H$, or $/(1-\gamma)$; 1 if all are equal."""
-    length = game.horizon if game.discount is None else 1 / (1 - game.discount)
-    own = np.ptp(game.rewards.reshape(game.agents, -1), axis=1).max()
-    return float(own * length) or 1.0
+    """The largest of `spreads`, over agents whose rewards are not all equal; 1 if all are."""
+    varied = np.ptp(np.moveaxis(game.rewards, len(game.batch), 0).reshape(game.agents, -1), axis=1) > 0
+    return float(spreads(game)[varied].max()) if varied.any() else 1.0
 
 
 def default_learner(game, kind):
@@ -194,6 +221,8 @@ def _single(game):
     validation.game("game", game)
     if getattr(game, "batch", ()):
         raise ValueError(f"game has batch axes {game.batch}, expected a single game.")
+    if not hasattr(game, "rewards"):
+        raise ValueError(f"game is {game!r}, expected one with a table of rewards: learners.optimistic_mirror_descent learns river endgames.")
     return game
 
 

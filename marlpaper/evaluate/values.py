@@ -205,6 +205,12 @@ def _best_finite(rewards, kernel, discount):
 
 
 def _best_discounted(rewards, kernel, discount):
+    """Values of the best policy; a constant in all rewards is taken out first, so that it does not hide what is gained."""
+    constant = (rewards.min((-2, -1), keepdims=True) + rewards.max((-2, -1), keepdims=True)) / 2
+    return _best_centred(rewards - constant, kernel, discount) + constant[..., 0] / (1 - discount)
+
+
+def _best_centred(rewards, kernel, discount):
     rewards, _ = np.broadcast_arrays(rewards, kernel[..., 0])
     values = _solve(kernel[..., 0, :], rewards[..., 0], discount)
     while True:
