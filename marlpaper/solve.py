@@ -3,6 +3,7 @@ r"""A game of one's own: what kind it is, which learner suits it, and how far fr
 `solve` puts the pieces of the package together with defaults that suit most games; each piece is there to be used on its own.
 """
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from marlpaper import evaluate, learners, validation
 from marlpaper.games.potential import PotentialGame
-from marlpaper.games.tabular import MarkovGame
+from marlpaper.games.tabular import MarkovGame, shifted
 from marlpaper.lookup import require
 
 POTENTIAL_TOLERANCE = 1e-10
@@ -18,6 +19,8 @@ POTENTIAL_TOLERANCE = 1e-10
 DEFECT_ROUNDING = 16
 """How often the rounding of single rewards goes into the 4-cycle defect, which adds up many."""
 CHECKPOINTS = 8
+SAME_RANGE = 1e-6
+"""Ranges of payoffs that differ by a smaller part are the same."""
 
 
 @dataclass(frozen=True)
@@ -66,13 +69,16 @@ class Method:
     unsuited : callable
         From a game to the reason why it does not fit, or `None`.
     step_size : callable
-        From a game to the default step size.
+        From a game to the default step size of agents whose returns have a spread of 1.
     rule : str
         The default step size in words.
     gap, output : str
         What `Run.gaps` measures, and of what.
     covered : callable
         From a game and its `Kind` to whether a theorem of the papers covers the learner there.
+    agent_gaps : callable or None
+        From a `Run` to what each agent gains by its best deviation at the checkpoints, (C, N), of which the gap is the largest. `None`
+        for two agents whose ranges are the same, as they are in zero-sum games.
     """
 
     learn: Callable
@@ -82,6 +88,7 @@ class Method:
     gap: str
     output: str
     covered: Callable
+    agent_gaps: Callable | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,24 +100,31 @@ class Solution:
     game : MarkovGame
     kind : Kind
     learner : str
-    step_size : float
+    step_size : float or tuple of N floats
+        A tuple if the agents' payoffs have ranges of their own.
     run : Run
         Evaluated at about eight iterations, the last one included.
     policy : tuple of N arrays (H, S, A_i)
         The learner's output; for `correlated-mirror-descent` each agent's own average, as the certified policy
         (`run.certified`) is correlated.
+    ranges : array (N,)
+        The `spreads` of the agents' returns.
+    relative_gaps : array (C,)
+        The gaps at the checkpoints with every agent's gain as a part of its own range of returns.
     """
 
     game: MarkovGame
     kind: Kind
     learner: str
-    step_size: float
+    step_size: float | tuple
     run: learners.Run
     policy: tuple
+    ranges: np.ndarray
+    relative_gaps: np.ndarray
 
     @property
     def gap(self):
-        """The gap at the last checkpoint."""
+        """The gap at the last checkpoint, in the units of the rewards."""
         return float(self.run.gaps[-1])
 
 
@@ -179,9 +193,9 @@ def solve(game, learner=None, iterations=1000, step_size=None, rng=None):
         One of `METHODS`; default: `default_learner`.
     iterations : int
         At least 1.
-    step_size : float, optional
-        Positive; default: the rule of the learner, a part of `spread`, which works on most games and is
-        much larger than what the theorems assume.
+    step_size : float or tuple of N floats, optional
+        Positive; default: the rule of the learner, a part of each agent's own `spreads`, which works on most games, in whatever
+        units, and is much larger than what the theorems assume.
     rng : numpy.random.Generator, optional
         For the 4-cycle test of `kind_of`; default: seed 0.
 
@@ -202,14 +216,28 @@ def solve(game, learner=None, iterations=1000, step_size=None, rng=None):
     learner = default_learner(game, kind) if learner is None else learner
     require("learner", learner, METHODS)
     method = METHODS[learner]
-    reason = method.unsuited(game)
+    played = shifted(game) if kind.constant_sum else game
+    reason = method.unsuited(played)
     if reason:
-        fitting = [name for name, other in METHODS.items() if not other.unsuited(game)]
+        fitting = [name for name, other in METHODS.items() if not other.unsuited(played)]
         raise ValueError(f"learner is {learner!r}, which needs {reason}, but the game is {game!r}: expected one of {', '.join(fitting)}.")
-    step_size = method.step_size(game) if step_size is None else validation.positive("step_size", step_size)
-    run = method.learn(game, iterations, step_size, checkpoints=checkpoints(iterations))
+    ranges = spreads(game)
+    if step_size is None:
+        step_size = _default_step(method, game, ranges)
+    elif not isinstance(step_size, tuple):
+        step_size = validation.positive("step_size", step_size)
+    run = method.learn(played, iterations, step_size, checkpoints=checkpoints(iterations))
     policy = run.policy if run.average_policy is None else run.average_policy
-    return Solution(game, kind, learner, step_size, run, policy)
+    relative = run.gaps / ranges[0] if method.agent_gaps is None else (method.agent_gaps(run) / ranges).max(-1)
+    return Solution(game, kind, learner, step_size, run, policy, ranges, relative)
+
+
+def _default_step(method, game, ranges):
+    """One number, or one for each agent where their ranges differ by more than rounding; what all pay alike needs no step."""
+    varied = np.ptp(game.rewards.reshape(game.agents, -1), axis=1) > 0
+    if not varied.any() or np.ptp(ranges[varied]) <= SAME_RANGE * ranges[varied].max():
+        return method.step_size(game) / spread(game)
+    return tuple(float(step) for step in method.step_size(game) / ranges)
 
 
 def checkpoints(iterations, count=CHECKPOINTS):
@@ -256,19 +284,27 @@ def _on_two_player_games(game, kind):
 
 
 def _mirror_step(game):
-    return 4 / spread(game)
+    return 4
 
 
 def _optimistic_step(game):
-    return 1 / spread(game)
+    return 1
 
 
 def _ascent_step(game):
-    return 1 / (game.agents * spread(game))
+    return 1 / game.agents
 
 
 def _gradient_step(game):
     return _ascent_step(game) * (1 if game.discount is None else 1 - game.discount)
+
+
+def _gains(run):
+    return evaluate.agent_gaps(run.game, run.trajectory)
+
+
+def _gains_of_certified(run):
+    return np.stack([evaluate.agent_cce_gaps(run.game, run.certified.after(t)) for t in run.checkpoints])
 
 
 LARGEST_GAP = "NE-gap, largest of the agents"
@@ -281,6 +317,7 @@ METHODS = {
         "NE-gap, summed over the agents",
         "average policy",
         _always,
+        None,
     ),
     "correlated-mirror-descent": Method(
         learners.correlated_mirror_descent,
@@ -290,21 +327,37 @@ METHODS = {
         "CCE-gap, largest of the agents",
         "certified correlated policy",
         _always,
+        _gains_of_certified,
     ),
     "optimistic-q-ascent": Method(
-        learners.optimistic_q_ascent, _tabular, _optimistic_step, "1 / spread of returns", LARGEST_GAP, "last policy", _on_two_player_games
+        functools.partial(learners.optimistic_q_ascent, record=True),
+        _tabular,
+        _optimistic_step,
+        "1 / spread of returns",
+        LARGEST_GAP,
+        "last policy",
+        _on_two_player_games,
+        _gains,
     ),
     "q-ascent": Method(
-        learners.q_ascent, _any, _ascent_step, "1 / (agents x spread of returns)", LARGEST_GAP, "last policy", _on_potential_games
+        functools.partial(learners.q_ascent, record=True),
+        _any,
+        _ascent_step,
+        "1 / (agents x spread of returns)",
+        LARGEST_GAP,
+        "last policy",
+        _on_potential_games,
+        _gains,
     ),
     "policy-gradient": Method(
-        learners.policy_gradient,
+        functools.partial(learners.policy_gradient, record=True),
         _any,
         _gradient_step,
         "(1 - discount) / (agents x spread of returns)",
         LARGEST_GAP,
         "last policy",
         _on_potential_games,
+        _gains,
     ),
 }
 """The learners that `solve` knows, by name."""

@@ -12,6 +12,7 @@ from marlpaper.solve import METHODS, solve
 
 ROWS = 12
 """Rows of the policy that are printed; `--json` has all."""
+ROUNDING = 1e-12
 FORMATS = (".png", ".svg", ".pdf")
 
 
@@ -70,16 +71,23 @@ def text(solution, title, labels=None, given_step_size=False):
     str
     """
     method, run = METHODS[solution.learner], solution.run
-    rule = "" if given_step_size else f", the default: {method.rule}"
+    one = isinstance(solution.step_size, float)
+    rule = "" if given_step_size else f", the default: {method.rule}" if one else f", the default for each agent: {method.rule}"
+    size = f"{solution.step_size:.4g}" if one else ", ".join(f"{step:.4g}" for step in solution.step_size)
     lines = [
         f"{title}: {solution.game!r}",
         f"kind: {solution.kind}",
-        f"learner: {solution.learner}, {run.parameters['iterations']} iterations, step size {solution.step_size:.4g}{rule}",
+        f"learner: {solution.learner}, {run.parameters['iterations']} iterations, step size {size}{rule}",
     ]
     if not method.covered(solution.game, solution.kind):
         lines.append("note: no theorem of the papers covers this learner on this kind of game, its gap need not fall")
-    lines += ["", f"iteration   {method.gap} ({method.output})"]
-    lines += [f"{t:9d}   {_number(gap)}" for t, gap in zip(run.checkpoints, run.gaps, strict=True)]
+    lines += ["", f"iteration   of the range   {method.gap} ({method.output})"]
+    lines += [
+        f"{t:9d}   {'0' if _is_rounding(part) else f'{part:.2g}':>12}   {'0 up to rounding' if _is_rounding(part) else f'{gap:.4g}'}"
+        for t, gap, part in zip(run.checkpoints, run.gaps, solution.relative_gaps, strict=True)
+    ]
+    if not one:
+        lines.append("ranges of returns: " + ", ".join(f"agent {agent} {width:.4g}" for agent, width in enumerate(solution.ranges)))
     return "\n".join([*lines, "", *_policy_lines(solution, labels or {})])
 
 
@@ -108,6 +116,8 @@ def summary(solution, title):
         "checkpoints": run.checkpoints,
         "gaps": run.gaps,
         "gap": solution.gap,
+        "ranges": solution.ranges,
+        "relative_gaps": solution.relative_gaps,
         "policy_is": _policy_name(solution),
         "policy": solution.policy,
     }
@@ -124,7 +134,7 @@ def plot(solution, title, path):
     path = _plot_path(path)
     method, run = METHODS[solution.learner], solution.run
     figure, axes = figures.canvas(height=3.2)
-    axes.plot(run.checkpoints, np.maximum(run.gaps, 1e-16), marker="o")
+    axes.plot(run.checkpoints, np.maximum(run.gaps, 1e-16 * solution.ranges.max()), marker="o")
     axes.set(xscale="log", yscale="log", xlabel="iteration", ylabel=method.gap.split(",")[0], title=f"{title}, {solution.learner}")
     buffer = io.BytesIO()
     figure.savefig(buffer, format=path.suffix[1:])
@@ -168,5 +178,6 @@ def _row(row, agent, labels):
     return "[" + ", ".join(f"{name} {p:.3f}" for name, p in zip(names[agent], row, strict=True)) + "]"
 
 
-def _number(gap):
-    return "0 up to rounding" if abs(gap) < 1e-12 else f"{gap:.4g}"
+def _is_rounding(part):
+    """Whether a gap, as a part of the range of returns, is no more than rounding."""
+    return abs(part) < ROUNDING

@@ -21,7 +21,9 @@ def to_pettingzoo(game):
     -------
     pettingzoo.ParallelEnv
         `reset(seed=...)` starts the random numbers anew. Observations: the state, `Discrete(S)`; with a horizon, step and state,
-        `MultiDiscrete([H + 1, S])`, where step $H$ (counted from 0) is seen once all is over.
+        `MultiDiscrete([H + 1, S])`, where step $H$ (counted from 0) is seen once all is over. `info["action_mask"]` says which actions are legal
+        in the state that is seen: all, unless the game has `legal_actions`. `action_space(agent).sample(mask)` draws from them. A step
+        with another action is a `ValueError`.
 
     Raises
     ------
