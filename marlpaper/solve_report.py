@@ -12,7 +12,11 @@ from marlpaper.solve import METHODS, solve
 
 ROWS = 12
 """Rows of the policy that are printed; `--json` has all."""
+SPIEL = "openspiel:"
+LONGEST_NAME = 40
+"""Characters of a state's name that are printed."""
 ROUNDING = 1e-12
+"""Of gaps, as a part of the range of returns."""
 FORMATS = (".png", ".svg", ".pdf")
 
 
@@ -21,7 +25,7 @@ def command(options):
     validation.whole("seed", options.seed, 0)
     if options.plot is not None:
         _plot_path(options.plot)
-    game, title, labels = find(options.game)
+    game, title, labels = find(options.game, options.state_key)
     solution = solve(game, options.learner, options.iterations, options.step_size, np.random.default_rng(options.seed))
     if options.json:
         print(results.to_json(summary(solution, title)), end="")
@@ -32,8 +36,14 @@ def command(options):
     return 0
 
 
-def find(name):
-    """The game that a word means: a file that ends in .toml or .npz, else a game of `data/games`.
+def find(name, state_key="history"):
+    """The game that a word means: a file, ``openspiel:`` and the name of a game there, else a game of `data/games`.
+
+    Parameters
+    ----------
+    name : str
+    state_key : str
+        `key` of `games.from_openspiel`.
 
     Returns
     -------
@@ -41,14 +51,24 @@ def find(name):
     title : str
     labels : dict
         What a table's file says, with the names of states and actions; empty for families and arrays.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such file or game.
     """
+    if name.startswith(SPIEL):
+        game = games.from_openspiel(name.removeprefix(SPIEL), key=state_key)
+        return game, game.source, {}
     path = pathlib.Path(name)
-    if path.suffix not in (".toml", ".npz"):
-        game, content = games.load(name), games.describe(name)
+    if path.suffix in files.ENDINGS:
+        if not path.is_file():
+            raise UnknownNameError(f"There is no file {name!r}.")
+        game, content = files.read_labelled(path)
     elif path.is_file():
-        game, content = games.read(path), files.read_toml(path) if path.suffix == ".toml" else {}
+        raise UnknownNameError(f"{name!r} is a file of a kind that is not read, expected a name that ends in {', '.join(files.ENDINGS)}.")
     else:
-        raise UnknownNameError(f"There is no file {name!r}.")
+        game, content = games.load(name), games.describe(name)
     # The names in a family's file were not compared with the game.
     return game, str(content.get("title", path.stem)), {} if "family" in content else content
 
@@ -161,14 +181,22 @@ def _policy_lines(solution, labels):
     timed = game.horizon is not None
     reached = [tuple(index) for index in np.argwhere(visits > 1e-12)]
     states = labels.get("states") or [str(state) for state in range(game.states)]
+    spoken = getattr(game, "state_names", None)
     lines = [f"policy ({_policy_name(solution)}) in the states it reaches:"]
     for index in reached[:ROWS]:
         step = f"step {index[0] + 1}  " if timed else ""
         rows = "  ".join(f"agent {agent}: {_row(part[index], agent, labels)}" for agent, part in enumerate(solution.policy))
-        lines.append(f"  {step}{states[index[-1]]}  {rows}")
+        name = states[index[-1]] if spoken is None else spoken[index[0]][index[-1]]
+        lines.append(f"  {step}{_short(name)}  {rows}")
     if len(reached) > ROWS:
         lines.append(f"  ... and {len(reached) - ROWS} more rows: --json has all")
     return lines
+
+
+def _short(name):
+    """A name in one line: OpenSpiel draws boards."""
+    name = " ".join(name.split())
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 3]}..."
 
 
 def _row(row, agent, labels):
