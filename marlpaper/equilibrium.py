@@ -19,6 +19,10 @@ VALUE_TOLERANCE = 1e-9
 """How well the value of a matrix game is known that a linear programme solves, in units of the spread."""
 PATIENCE = 100
 """Steps of Shapley's iteration without a smaller error, after which rounding is all that is left."""
+EXTREME_LIMIT = 10
+"""Actions of each player of a game whose extreme equilibria are enumerated: their number grows exponentially."""
+EXTREME_GAP = 1e-9
+"""What a player may gain by deviating from an enumerated equilibrium, in units of the spread."""
 SADDLE_TOLERANCE = 1e-12
 r"""Of a matrix in units of its own spread (largest entry - smallest entry): a smaller $\min\max-\max\min$ is a pure saddle."""
 
@@ -240,6 +244,73 @@ def _linear_programme(payoffs):
     x = np.maximum(result.x.reshape(count, rows + 1)[:, :rows], 0)
     y = np.maximum(-result.ineqlin.marginals.reshape(count, columns), 0)
     return x / x.sum(-1, keepdims=True), y / y.sum(-1, keepdims=True)
+
+
+def bimatrix_equilibria(payoffs):
+    r"""All extreme Nash equilibria of a two-player game: every other one is a mixture of extreme ones of one component.
+
+    Parameters
+    ----------
+    payoffs : array (2, A, B)
+        At most EXTREME_LIMIT actions of each player.
+
+    Returns
+    -------
+    equilibria : list of pairs of arrays (A,), (B,)
+        In the order of the first player's mixture, pure actions of low number first. Enumerated by quantecon, with each table mapped to [0, 1], and
+        checked: neither player gains more than EXTREME_GAP of the spread of its payoffs.
+    complete : bool
+        False for degenerate games, where some mixture has more best responses than actions, and the enumeration may miss equilibria.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `payoffs` has another shape, an entry that is not a finite number, or too many actions.
+    ModuleNotFoundError
+        If quantecon is not installed.
+    """
+    payoffs = validation.array("payoffs", payoffs)
+    if payoffs.ndim != 3 or len(payoffs) != 2 or not 1 <= min(payoffs.shape) <= max(payoffs.shape) <= EXTREME_LIMIT:
+        raise ValueError(f"payoffs has shape {payoffs.shape}, expected (2, A, B) with 1 to {EXTREME_LIMIT} actions of each player.")
+    try:
+        from quantecon import game_theory
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError("bimatrix_equilibria needs quantecon, which is not installed: pip install quantecon.", name="quantecon") from None
+    first, second = _to_unit(payoffs)[0]
+    if 1 in first.shape:  # one player's best responses, which need no enumeration
+        found, complete = _against_one(first, second), True
+    else:
+        players = game_theory.Player(first), game_theory.Player(second.T.copy())
+        found, complete = game_theory.vertex_enumeration(game_theory.NormalFormGame(players)), not (_has_ties(first) or _has_ties(second.T))
+    good = []
+    for x, y in found:
+        gains = (first @ y).max() - x @ first @ y, (x @ second).max() - x @ second @ y
+        known = any(np.abs(x - a).max() + np.abs(y - b).max() < EXTREME_GAP for a, b in good)
+        if max(gains) <= EXTREME_GAP and not known:
+            good.append((x, y))
+    return sorted(good, key=lambda pair: tuple(-np.round(np.concatenate(pair), 9))), complete
+
+
+def _has_ties(payoffs):
+    """Whether some mixture of the columns has more best rows than columns: a corner of the best-response polytope is then on too many sides."""
+    from scipy import spatial
+
+    rows, columns = payoffs.shape
+    payoffs = payoffs + 1
+    sides = np.block([[payoffs, -np.ones((rows, 1))], [-np.eye(columns), np.zeros((columns, 1))]])
+    inside = np.full(columns, 0.25 / columns)
+    polytope = spatial.HalfspaceIntersection(sides, inside)
+    corners = polytope.intersections
+    tight = np.abs(corners @ sides[:, :-1].T + sides[:, -1]) < EXTREME_GAP
+    return bool((tight.sum(-1) > columns).any())
+
+
+def _against_one(first, second):
+    """Extreme equilibria where one player has a single action."""
+    best = first.T[0] if first.shape[1] == 1 else second[0]
+    one = np.ones(1)
+    pure = [np.eye(len(best))[k] for k in np.flatnonzero(best >= best.max() - EXTREME_GAP)]
+    return [(p, one) if first.shape[1] == 1 else (one, p) for p in pure]
 
 
 def cce_polytope(payoffs):

@@ -5,7 +5,7 @@ import pathlib
 
 import numpy as np
 
-from marlpaper import evaluate, figures, games, results, validation
+from marlpaper import equilibrium, evaluate, figures, games, results, validation
 from marlpaper.games import files
 from marlpaper.lookup import UnknownNameError
 from marlpaper.solve import METHODS, solve
@@ -108,7 +108,7 @@ def text(solution, title, labels=None, given_step_size=False):
     ]
     if not one:
         lines.append("ranges of returns: " + ", ".join(f"agent {agent} {width:.4g}" for agent, width in enumerate(solution.ranges)))
-    return "\n".join([*lines, "", *_policy_lines(solution, labels or {})])
+    return "\n".join([*lines, "", *_policy_lines(solution, labels or {}), *_equilibrium_lines(solution, labels or {})])
 
 
 def summary(solution, title):
@@ -191,6 +191,27 @@ def _policy_lines(solution, labels):
     if len(reached) > ROWS:
         lines.append(f"  ... and {len(reached) - ROWS} more rows: --json has all")
     return lines
+
+
+def _equilibrium_lines(solution, labels):
+    """Which of its equilibria learning went to, of a small game of two players with one decision."""
+    game = solution.game
+    if game.agents != 2 or game.states != 1 or game.horizon != 1 or solution.kind.zero_sum or max(game.actions) > equilibrium.EXTREME_LIMIT:
+        return []
+    try:
+        extremes, complete = equilibrium.bimatrix_equilibria(game.rewards[:, 0, 0])
+    except ModuleNotFoundError as error:
+        return [f"equilibria: {error}"]
+    if not extremes:
+        return []
+    learned = [part[0, 0] for part in solution.policy]
+    distances = [max(np.abs(p - q).sum() / 2 for p, q in zip(learned, extreme, strict=True)) for extreme in extremes]
+    nearest = int(np.argmin(distances))
+    rows = "  ".join(f"agent {agent}: {_row(part, agent, labels)}" for agent, part in enumerate(extremes[nearest]))
+    return [
+        f"nearest of {'' if complete else 'at least '}{len(extremes)} extreme equilibri{'um' if len(extremes) == 1 else 'a'}, at distance {distances[nearest]:.2g} (total variation):",
+        f"  {rows}",
+    ]
 
 
 def _short(name):
