@@ -13,8 +13,8 @@ class GameEnvironment(ParallelEnv):
     metadata = {"name": "marlpaper_game_v0", "render_modes": []}
     render_mode = None
 
-    def __init__(self, game):
-        self.game = game
+    def __init__(self, game, strict):
+        self.game, self.strict = game, strict
         self.possible_agents = [f"agent_{i}" for i in range(game.agents)]
         self.agents = []
         seen = Discrete(game.states) if game.horizon is None else MultiDiscrete([game.horizon + 1, game.states])
@@ -61,7 +61,7 @@ class GameEnvironment(ParallelEnv):
         return answer
 
     def _checked(self, actions, agent):
-        """An agent's action, if it is one of its space and, in this state, legal."""
+        """An agent's action, if it is one of its space and, where that is asked for, legal in this state."""
         if agent not in actions:
             raise ValueError(f"actions lacks {agent!r}, expected one action for each of {', '.join(self.agents)}.")
         given, count = actions[agent], self.action_spaces[agent].n
@@ -69,7 +69,7 @@ class GameEnvironment(ParallelEnv):
         if isinstance(value, bool) or not isinstance(value, numbers.Integral) or not 0 <= value < count:
             raise ValueError(f"actions[{agent!r}] is {given!r}, expected a whole number from 0 to {count - 1}.")
         mask = self._mask(agent)
-        if not mask[value]:
+        if self.strict and not mask[value]:
             legal = ", ".join(map(str, np.flatnonzero(mask)))
             raise ValueError(f"actions[{agent!r}] is {value}, which is not legal in state {self.position}, expected one of {legal}.")
         return int(value)

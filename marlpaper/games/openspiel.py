@@ -18,8 +18,8 @@ from marlpaper.games.tabular import MarkovGame
 from marlpaper.lookup import require
 
 SIZE_LIMIT = 20_000_000
-HISTORY_LIMIT = 300_000
-"""Moves that are played out, at most, which takes about ten seconds."""
+HISTORY_LIMIT = 100_000
+"""Moves that are played out, at most, which takes a few seconds."""
 ROUNDING_DIGITS = 12
 """Rewards that agree to so many digits, of the range of what can be won, are the same."""
 OVER = "over"
