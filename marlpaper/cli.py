@@ -116,8 +116,17 @@ def _add_claims(command):
 def _add_games(command):
     """Commands that take games of one's own, or of others."""
     own = command(_solve, "solve", "learn a game of one's own: its kind, the gap curve, the policy")
-    own.add_argument("game", metavar="GAME", help="a .toml, .npz or .nfg (Gambit) file, the name of a game of data/games, or openspiel:NAME")
-    own.add_argument("--state-key", default="history", metavar="KEY", help="what tells states of OpenSpiel apart: history, information or text (default: history)")
+    own.add_argument(
+        "game",
+        metavar="GAME",
+        help="a .toml, .npz or .nfg (Gambit) file, the name of a game of data/games, or openspiel:NAME",
+    )
+    own.add_argument(
+        "--state-key",
+        default="history",
+        metavar="KEY",
+        help="what tells states of OpenSpiel apart: history, information or text (default: history)",
+    )
     own.add_argument("--learner", metavar="NAME", help="e.g. optimistic-mirror-descent, q-ascent (default: what suits the game)")
     own.add_argument("--iterations", type=_positive, default=1000, metavar="T", help="default: 1000")
     own.add_argument("--step-size", type=float, metavar="ETA", help="default: a rule of the learner, which the report tells")

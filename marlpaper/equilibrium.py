@@ -1,7 +1,7 @@
 r"""Ground truth by other means: exact equilibria by linear programming.
 
-Independent of the learners on purpose. A zero-sum Markov game of finite horizon is solved by backward induction, a discounted one by
-Shapley's iteration; each stage is a matrix game, and a matrix game is a linear programme:
+Independent of the learners on purpose. A zero-sum Markov game of finite horizon is solved by backward induction, a
+discounted one by Shapley's iteration; each stage is a matrix game, and a matrix game is a linear programme:
 maximise $v$ subject to $\sum_ax_aQ_{ab}\ge v$ for every column $b$, $x\in\Delta(A)$. Its dual variables are the
 min-player's policy. Every matrix is first mapped affinely to $[0,1]$: neither units nor a shift change an equilibrium, and
 the solvers' tolerances are absolute. All stages of a step (games × states) go to SciPy's HiGHS as one block-diagonal programme.
@@ -56,9 +56,10 @@ def solve_zero_sum(game, solver="highs", tolerance=1e-8):
 
     Notes
     -----
-    Discounted games: Shapley's operator $V\mapsto\mathrm{val}(r+\gamma PV)$, each step carried on to the value of the max-player's best response to
-    the stage equilibria (Hoffman and Karp 1966), from above. It ends when the best responses to both players' stage equilibria,
-    computed exactly, enclose $V^\star$ tightly enough: $V^{\mu,\dagger}\le V^\star\le V^{\dagger,\nu}$.
+    Discounted games: Shapley's operator $V\mapsto\mathrm{val}(r+\gamma PV)$, each step carried on to the value of the
+    max-player's best response to the stage equilibria (Hoffman and Karp 1966), from above. It ends when the best
+    responses to both players' stage equilibria, computed exactly, enclose $V^\star$ tightly enough:
+    $V^{\mu,\dagger}\le V^\star\le V^{\dagger,\nu}$.
     """
     game = shifted(game)
     if not hasattr(game, "transitions"):
@@ -87,7 +88,9 @@ def _shapley(game, solver, tolerance):
     values, least, waited = np.zeros(game.batch + (game.states,)), np.inf, 0
     while waited < PATIENCE:
         *policy, _ = matrix_games(reward + game.discount * np.einsum("...sabt,...t->...sab", kernel, values), solver)
-        above, below = np.moveaxis(evaluate.best_response_values(centred, policy), -2, 0) * np.reshape([1, -1], (2,) + (1,) * values.ndim)
+        above, below = np.moveaxis(evaluate.best_response_values(centred, policy), -2, 0) * np.reshape(
+            [1, -1], (2,) + (1,) * values.ndim
+        )
         error = (above - below) / 2
         if (error <= allowed).all():
             return tuple(policy), (above + below) / 2 + middle.reshape(game.batch + (1,)) / (1 - game.discount)
@@ -95,7 +98,8 @@ def _shapley(game, solver, tolerance):
         least, waited = (worst, 0) if worst < least else (least, waited + 1)
         values = above
     raise ArithmeticError(
-        f"the values of {game!r} are known within {least * tolerance:.1e} of the spread of returns only, expected {tolerance:.1e}: allow a larger tolerance."
+        f"the values of {game!r} are known within {least * tolerance:.1e} of the spread of returns only, expected "
+        f"{tolerance:.1e}: allow a larger tolerance."
     )
 
 
@@ -257,10 +261,12 @@ def bimatrix_equilibria(payoffs):
     Returns
     -------
     equilibria : list of pairs of arrays (A,), (B,)
-        In the order of the first player's mixture, pure actions of low number first. Enumerated by quantecon, with each table mapped to [0, 1], and
-        checked: neither player gains more than EXTREME_GAP of the spread of its payoffs.
+        In the order of the first player's mixture, pure actions of low number first. Enumerated by quantecon, with
+        each table mapped to [0, 1], and checked: neither player gains more than EXTREME_GAP of the spread of its
+        payoffs.
     complete : bool
-        False for degenerate games, where some mixture has more best responses than actions, and the enumeration may miss equilibria.
+        False for degenerate games, where some mixture has more best responses than actions, and the enumeration may
+        miss equilibria.
 
     Raises
     ------
@@ -271,17 +277,23 @@ def bimatrix_equilibria(payoffs):
     """
     payoffs = validation.array("payoffs", payoffs)
     if payoffs.ndim != 3 or len(payoffs) != 2 or not 1 <= min(payoffs.shape) <= max(payoffs.shape) <= EXTREME_LIMIT:
-        raise ValueError(f"payoffs has shape {payoffs.shape}, expected (2, A, B) with 1 to {EXTREME_LIMIT} actions of each player.")
+        raise ValueError(
+            f"payoffs has shape {payoffs.shape}, expected (2, A, B) with 1 to {EXTREME_LIMIT} actions of each player."
+        )
     try:
         from quantecon import game_theory
     except ModuleNotFoundError:
-        raise ModuleNotFoundError("bimatrix_equilibria needs quantecon, which is not installed: pip install quantecon.", name="quantecon") from None
+        raise ModuleNotFoundError(
+            "bimatrix_equilibria needs quantecon, which is not installed: pip install quantecon.", name="quantecon"
+        ) from None
     first, second = _to_unit(payoffs)[0]
     if 1 in first.shape:  # one player's best responses, which need no enumeration
         found, complete = _against_one(first, second), True
     else:
         players = game_theory.Player(first), game_theory.Player(second.T.copy())
-        found, complete = game_theory.vertex_enumeration(game_theory.NormalFormGame(players)), not (_has_ties(first) or _has_ties(second.T))
+        found, complete = game_theory.vertex_enumeration(game_theory.NormalFormGame(players)), not (
+            _has_ties(first) or _has_ties(second.T)
+        )
     good = []
     for x, y in found:
         gains = (first @ y).max() - x @ first @ y, (x @ second).max() - x @ second @ y
@@ -292,7 +304,8 @@ def bimatrix_equilibria(payoffs):
 
 
 def _has_ties(payoffs):
-    """Whether some mixture of the columns has more best rows than columns: a corner of the best-response polytope is then on too many sides."""
+    """Whether some mixture of the columns has more best rows than columns: a corner of the best-response polytope is
+    then on too many sides."""
     from scipy import spatial
 
     rows, columns = payoffs.shape

@@ -21,7 +21,8 @@ AHEAD = 2
 AT_LEAST = 16
 """Tasks queued on a cluster that has few workers or none yet: an adaptive cluster grows with its queue."""
 
-ADDRESS = re.compile(r"(?:(?:tcp|tls|ws|wss|ucx|ucxx)://)?(?:\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?):(?P<port>[0-9]{1,5})/?")
+HOST = r"\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?"
+ADDRESS = re.compile(rf"(?:(?:tcp|tls|ws|wss|ucx|ucxx)://)?(?:{HOST}):(?P<port>[0-9]{{1,5}})/?")
 LARGEST_PORT = 65_535
 PATIENCE = "30s"
 """How long a scheduler may take to answer."""
@@ -142,7 +143,10 @@ def _check_address(scheduler):
     """Raise an `UnknownNameError` for what can be no address, at once: Dask would try it until its patience is over."""
     found = ADDRESS.fullmatch(scheduler)
     if not found or not 0 < int(found["port"]) <= LARGEST_PORT:
-        raise UnknownNameError(f"scheduler is {scheduler!r}, but an address was expected: protocol, host and port, e.g. tcp://10.0.0.5:8786.")
+        raise UnknownNameError(
+            f"scheduler is {scheduler!r}, but an address was expected: protocol, host and port, e.g. "
+            f"tcp://10.0.0.5:8786."
+        )
 
 
 def _distributed():

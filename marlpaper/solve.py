@@ -77,8 +77,8 @@ class Method:
     covered : callable
         From a game and its `Kind` to whether a theorem of the papers covers the learner there.
     agent_gaps : callable or None
-        From a `Run` to what each agent gains by its best deviation at the checkpoints, (C, N), of which the gap is the largest. `None`
-        for two agents whose ranges are the same, as they are in zero-sum games.
+        From a `Run` to what each agent gains by its best deviation at the checkpoints, (C, N), of which the gap is
+        the largest. `None` for two agents whose ranges are the same, as they are in zero-sum games.
     """
 
     learn: Callable
@@ -147,11 +147,14 @@ def kind_of(game, rng):
     common = game.agents > 1 and bool(np.ptp(game.rewards, axis=0).max() <= game.rounding)
     constant = not game.is_zero_sum and game.constant_sum is not None
     widest = np.ptp(game.rewards.reshape(game.agents, -1), axis=1).max()
-    return Kind(game.is_zero_sum or constant, common, defect, float(game.rounding / widest) if widest > 0 else 0.0, constant)
+    return Kind(
+        game.is_zero_sum or constant, common, defect, float(game.rounding / widest) if widest > 0 else 0.0, constant
+    )
 
 
 def spreads(game):
-    r"""The largest possible difference of two returns of each agent: $(\max r_i-\min r_i)\,H$, or $/(1-\gamma)$; 1 for an agent whose rewards all are equal.
+    r"""The largest possible difference of two returns of each agent: $(\max r_i-\min r_i)\,H$, or $/(1-\gamma)$; 1
+    for an agent whose rewards all are equal.
 
     Parameters
     ----------
@@ -194,8 +197,8 @@ def solve(game, learner=None, iterations=1000, step_size=None, rng=None):
     iterations : int
         At least 1.
     step_size : float or tuple of N floats, optional
-        Positive; default: the rule of the learner, a part of each agent's own `spreads`, which works on most games, in whatever
-        units, and is much larger than what the theorems assume.
+        Positive; default: the rule of the learner, a part of each agent's own `spreads`, which works on most games,
+        in whatever units, and is much larger than what the theorems assume.
     rng : numpy.random.Generator, optional
         For the 4-cycle test of `kind_of`; default: seed 0.
 
@@ -233,7 +236,8 @@ def solve(game, learner=None, iterations=1000, step_size=None, rng=None):
 
 
 def _default_step(method, game, ranges):
-    """One number, or one for each agent where their ranges differ by more than rounding; what all pay alike needs no step."""
+    """One number, or one for each agent where their ranges differ by more than rounding; what all pay alike needs no
+    step."""
     varied = np.ptp(game.rewards.reshape(game.agents, -1), axis=1) > 0
     if not varied.any() or np.ptp(ranges[varied]) <= SAME_RANGE * ranges[varied].max():
         return method.step_size(game) / spread(game)
@@ -250,7 +254,10 @@ def _single(game):
     if getattr(game, "batch", ()):
         raise ValueError(f"game has batch axes {game.batch}, expected a single game.")
     if not hasattr(game, "rewards"):
-        raise ValueError(f"game is {game!r}, expected one with a table of rewards: learners.optimistic_mirror_descent learns river endgames.")
+        raise ValueError(
+            f"game is {game!r}, expected one with a table of rewards: learners.optimistic_mirror_descent learns "
+            f"river endgames."
+        )
     return game
 
 

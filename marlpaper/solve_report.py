@@ -66,7 +66,9 @@ def find(name, state_key="history"):
             raise UnknownNameError(f"There is no file {name!r}.")
         game, content = files.read_labelled(path)
     elif path.is_file():
-        raise UnknownNameError(f"{name!r} is a file of a kind that is not read, expected a name that ends in {', '.join(files.ENDINGS)}.")
+        raise UnknownNameError(
+            f"{name!r} is a file of a kind that is not read, expected a name that ends in {', '.join(files.ENDINGS)}."
+        )
     else:
         game, content = games.load(name), games.describe(name)
     # The names in a family's file were not compared with the game.
@@ -92,7 +94,11 @@ def text(solution, title, labels=None, given_step_size=False):
     """
     method, run = METHODS[solution.learner], solution.run
     one = isinstance(solution.step_size, float)
-    rule = "" if given_step_size else f", the default: {method.rule}" if one else f", the default for each agent: {method.rule}"
+    rule = (
+        ""
+        if given_step_size
+        else f", the default: {method.rule}" if one else f", the default for each agent: {method.rule}"
+    )
     size = f"{solution.step_size:.4g}" if one else ", ".join(f"{step:.4g}" for step in solution.step_size)
     lines = [
         f"{title}: {solution.game!r}",
@@ -103,11 +109,15 @@ def text(solution, title, labels=None, given_step_size=False):
         lines.append("note: no theorem of the papers covers this learner on this kind of game, its gap need not fall")
     lines += ["", f"iteration   of the range   {method.gap} ({method.output})"]
     lines += [
-        f"{t:9d}   {'0' if _is_rounding(part) else f'{part:.2g}':>12}   {'0 up to rounding' if _is_rounding(part) else f'{gap:.4g}'}"
+        f"{t:9d}   {'0' if _is_rounding(part) else f'{part:.2g}':>12}   "
+        f"{'0 up to rounding' if _is_rounding(part) else f'{gap:.4g}'}"
         for t, gap, part in zip(run.checkpoints, run.gaps, solution.relative_gaps, strict=True)
     ]
     if not one:
-        lines.append("ranges of returns: " + ", ".join(f"agent {agent} {width:.4g}" for agent, width in enumerate(solution.ranges)))
+        lines.append(
+            "ranges of returns: "
+            + ", ".join(f"agent {agent} {width:.4g}" for agent, width in enumerate(solution.ranges))
+        )
     return "\n".join([*lines, "", *_policy_lines(solution, labels or {}), *_equilibrium_lines(solution, labels or {})])
 
 
@@ -196,7 +206,13 @@ def _policy_lines(solution, labels):
 def _equilibrium_lines(solution, labels):
     """Which of its equilibria learning went to, of a small game of two players with one decision."""
     game = solution.game
-    if game.agents != 2 or game.states != 1 or game.horizon != 1 or solution.kind.zero_sum or max(game.actions) > equilibrium.EXTREME_LIMIT:
+    if (
+        game.agents != 2
+        or game.states != 1
+        or game.horizon != 1
+        or solution.kind.zero_sum
+        or max(game.actions) > equilibrium.EXTREME_LIMIT
+    ):
         return []
     try:
         extremes, complete = equilibrium.bimatrix_equilibria(game.rewards[:, 0, 0])
@@ -209,7 +225,8 @@ def _equilibrium_lines(solution, labels):
     nearest = int(np.argmin(distances))
     rows = "  ".join(f"agent {agent}: {_row(part, agent, labels)}" for agent, part in enumerate(extremes[nearest]))
     return [
-        f"nearest of {'' if complete else 'at least '}{len(extremes)} extreme equilibri{'um' if len(extremes) == 1 else 'a'}, at distance {distances[nearest]:.2g} (total variation):",
+        f"nearest of {'' if complete else 'at least '}{len(extremes)} extreme "
+        f"equilibri{'um' if len(extremes) == 1 else 'a'}, at distance {distances[nearest]:.2g} (total variation):",
         f"  {rows}",
     ]
 

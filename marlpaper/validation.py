@@ -80,7 +80,8 @@ def within(name, value, low, high):
 
 
 def distributions(name, value):
-    """`value` if its last axis holds probability distributions, divided by their sums if those are 1 but for typed digits.
+    """`value` if its last axis holds probability distributions, divided by their sums if those are 1 but for typed
+    digits.
 
     Parameters
     ----------
@@ -113,7 +114,12 @@ def distributions(name, value):
 
 def _once(value):
     """A view of `value` in which axes along which it repeats itself have length 1."""
-    return value[tuple(slice(0, 1) if stride == 0 and axis < value.ndim - 1 else slice(None) for axis, stride in enumerate(value.strides))]
+    return value[
+        tuple(
+            slice(0, 1) if stride == 0 and axis < value.ndim - 1 else slice(None)
+            for axis, stride in enumerate(value.strides)
+        )
+    ]
 
 
 def broadcast(name, value, shape):

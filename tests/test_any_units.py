@@ -1,8 +1,9 @@
-"""The same game in other units, with other digits, in other types: the same kind, the same equilibria, gaps in its own units."""
+"""The same game in other units, with other digits, in other types: the same kind, the same equilibria, gaps in its
+own units."""
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
@@ -62,7 +63,12 @@ def test_potential_games_stay_potential_games_and_others_do_not_become_ones(rng,
     assert solving.kind_of(other, np.random.default_rng(1)).potential == potential
 
 
-@given(generators(), UNITS, st.sampled_from([1.0, 1e3, 1e9]), st.sampled_from(["exact", "separate", "float32", "nine digits"]))
+@given(
+    generators(),
+    UNITS,
+    st.sampled_from([1.0, 1e3, 1e9]),
+    st.sampled_from(["exact", "separate", "float32", "nine digits"]),
+)
 def test_tables_that_cancel_up_to_their_own_rounding_are_zero_sum(rng, unit, cost, how):
     share = rng.uniform(size=(3, 3))
     first, second = cost * share - cost / 2, cost * (1 - share) - cost / 2
@@ -103,7 +109,9 @@ def test_the_shares_of_three_by_hand():
     assert_allclose(policy[0][0, 0], [0.25, 0.75])
     assert values[0, 0] == pytest.approx(0.75)
     found = solving.solve(table([first, 3 - first]), iterations=10)
-    assert found.learner == "optimistic-mirror-descent" and str(found.kind).startswith("constant-sum: zero-sum after a shift")
+    assert found.learner == "optimistic-mirror-descent" and str(found.kind).startswith(
+        "constant-sum: zero-sum after a shift"
+    )
 
 
 def test_sums_that_differ_between_states_are_not_constant():
@@ -120,7 +128,14 @@ def test_sums_that_differ_between_states_are_not_constant():
 # Discounted zero-sum games
 
 
-@given(generators(), UNITS, SHIFTS, st.sampled_from([0.0, 0.3, 0.9, 0.99]), st.sampled_from([(2, 2), (3, 2), (3, 3)]), st.sampled_from([(), (2,)]))
+@given(
+    generators(),
+    UNITS,
+    SHIFTS,
+    st.sampled_from([0.0, 0.3, 0.9, 0.99]),
+    st.sampled_from([(2, 2), (3, 2), (3, 3)]),
+    st.sampled_from([(), (2,)]),
+)
 def test_values_of_discounted_games_are_enclosed_by_best_responses(rng, unit, shift, discount, actions, batch):
     game = games.random_game(rng, None, 3, actions, discount=discount, batch=batch)
     game = games.zero_sum(unit * (game.agent_rewards(0) + shift), game.transitions, game.initial, discount)
@@ -137,8 +152,15 @@ def test_values_of_discounted_games_are_enclosed_by_best_responses(rng, unit, sh
 
 def test_no_value_without_its_guarantee(monkeypatch):
     game = games.random_game(np.random.default_rng(0), None, 2, (3, 3), discount=0.9)
-    monkeypatch.setattr(equilibrium, "matrix_games", lambda payoffs, solver: (np.full((2, 3), 1 / 3), np.full((2, 3), 1 / 3), np.zeros(2)))
-    with pytest.raises(ArithmeticError, match=r"are known within .* of the spread of returns only, expected 1\.0e-08: allow a larger tolerance\.$"):
+    monkeypatch.setattr(
+        equilibrium,
+        "matrix_games",
+        lambda payoffs, solver: (np.full((2, 3), 1 / 3), np.full((2, 3), 1 / 3), np.zeros(2)),
+    )
+    with pytest.raises(
+        ArithmeticError,
+        match=r"are known within .* of the spread of returns only, expected 1\.0e-08: allow a larger tolerance\.$",
+    ):
         equilibrium.solve_zero_sum(game)
 
 
@@ -149,7 +171,12 @@ def rounded(kernel, how):
     return kernel.astype(np.float32) if how == "float32" else np.round(kernel, how)
 
 
-@given(generators(), st.sampled_from(["float32", 7, 8, 9, 12]), st.sampled_from([0.5, 0.999, 1 - 1e-6, 1 - 1e-9]), st.integers(2, 5))
+@given(
+    generators(),
+    st.sampled_from(["float32", 7, 8, 9, 12]),
+    st.sampled_from([0.5, 0.999, 1 - 1e-6, 1 - 1e-9]),
+    st.integers(2, 5),
+)
 def test_rows_typed_with_few_digits_are_renormalised(rng, how, discount, states):
     kernel = rounded(rng.dirichlet(np.ones(states), (states, 2, 2)), how)
     game = games.MarkovGame(np.ones((2, states, 2, 2)), kernel, discount=discount)
@@ -163,7 +190,9 @@ def test_rows_typed_with_few_digits_are_renormalised(rng, how, discount, states)
 def test_rows_further_off_are_refused(rng, off, more):
     kernel = rng.dirichlet(np.ones(3), (3, 2, 2))
     kernel[1, 0, 1] *= 1 + off if more else 1 - off
-    with pytest.raises(ValueError, match=r"^transitions\[1, 0, 1\] sums to .*, expected a distribution that sums to 1\.$"):
+    with pytest.raises(
+        ValueError, match=r"^transitions\[1, 0, 1\] sums to .*, expected a distribution that sums to 1\.$"
+    ):
         games.MarkovGame(np.ones((2, 3, 2, 2)), kernel, discount=0.5)
 
 
@@ -185,15 +214,33 @@ def test_rows_that_sum_to_one_are_left_as_they_are_and_shared_kernels_stay_share
     assert found.strides[0] == 0 and (found == 0.25).all()
 
 
+@settings(max_examples=20)
+@given(generators(), UNITS)
+def test_games_of_agents_that_move_on_their_own_too(rng, unit):
+    kernels = [rng.dirichlet(np.ones(2), (2, 2)) for _ in range(2)]
+    state, action = rng.normal(size=(2, 4)), [rng.normal(size=(2, 2)) for _ in range(2)]
+    made = [games.ProductGame(kernels, u * state, [u * own for own in action], 0, 0.8) for u in (1.0, unit)]
+    policy = made[0].random_policy(rng)
+    expected, found = (evaluate.agent_gaps(game, policy) for game in made)
+    assert_allclose(found / unit, expected, rtol=1e-9, atol=1e-10)
+
+
 # Agents in different units
 
 
-@given(generators(), st.lists(UNITS, min_size=2, max_size=2), SHIFTS, st.sampled_from(["correlated-mirror-descent", "q-ascent", "policy-gradient"]))
+@given(
+    generators(),
+    st.lists(UNITS, min_size=2, max_size=2),
+    SHIFTS,
+    st.sampled_from(["correlated-mirror-descent", "q-ascent", "policy-gradient"]),
+)
 def test_each_agent_learns_in_its_own_unit(rng, units, shift, learner):
     game = games.random_game(rng, 2, 2, (2, 3), zero_sum=False)
     ranges = solving.spreads(game)
     same = solving.solve(in_units(game, ranges.max() / ranges, [0, 0]), learner, 20)
-    other = solving.solve(in_units(game, np.array(units) * ranges.max() / ranges, [0, shift if abs(shift) < 1e6 else 0]), learner, 20)
+    other = solving.solve(
+        in_units(game, np.array(units) * ranges.max() / ranges, [0, shift if abs(shift) < 1e6 else 0]), learner, 20
+    )
     assert_allclose(other.relative_gaps, same.relative_gaps, atol=1e-7)
     for own, expected in zip(other.policy, same.policy, strict=True):
         assert_allclose(own, expected, atol=1e-6)
@@ -239,7 +286,13 @@ def test_degenerate_games_say_so():
 
 def test_without_quantecon_there_is_a_sentence(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "quantecon", None)
-    with pytest.raises(ModuleNotFoundError, match=r"^bimatrix_equilibria needs quantecon, which is not installed: pip install quantecon\.$"):
+    with pytest.raises(
+        ModuleNotFoundError,
+        match=r"^bimatrix_equilibria needs quantecon, which is not installed: pip install quantecon\.$",
+    ):
         equilibrium.bimatrix_equilibria(np.ones((2, 2, 2)))
-    with pytest.raises(ValueError, match=r"^payoffs has shape \(2, 11, 2\), expected \(2, A, B\) with 1 to 10 actions of each player\.$"):
+    with pytest.raises(
+        ValueError,
+        match=r"^payoffs has shape \(2, 11, 2\), expected \(2, A, B\) with 1 to 10 actions of each player\.$",
+    ):
         equilibrium.bimatrix_equilibria(np.ones((2, 11, 2)))

@@ -111,7 +111,12 @@ def test_an_edited_notebook_is_never_overwritten_silently(tmp_path, change, stam
 def test_both_ways_out_work(tmp_path, change):
     project = executed(tmp_path, True)
     changed(project, CHANGES[change])
-    subprocess.run([sys.executable, "-m", "jupytext", "--to", "md:myst", "notebooks/tiny.ipynb"], cwd=tmp_path, check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-m", "jupytext", "--to", "md:myst", "notebooks/tiny.ipynb"],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+    )
     assert not edits.is_edited(project, "tiny")
     changed(project, CHANGES["a remark"])
     assert edits.is_edited(project, "tiny")
@@ -122,7 +127,9 @@ def test_both_ways_out_work(tmp_path, change):
 @pytest.mark.parametrize("stamped", [True, False])
 def test_outputs_and_a_changed_source_are_no_edits(tmp_path, stamped):
     project = executed(tmp_path, stamped)
-    changed(project, lambda cells: cells[3].update(outputs=[nbformat.v4.new_output("stream", text="7")], execution_count=12))
+    changed(
+        project, lambda cells: cells[3].update(outputs=[nbformat.v4.new_output("stream", text="7")], execution_count=12)
+    )
     assert not edits.is_edited(project, "tiny")
     project.source("tiny").write_text(SOURCE.replace("print(n)", "print(n + 1)"), encoding="utf-8")
     assert not edits.is_edited(project, "tiny")
@@ -130,16 +137,33 @@ def test_outputs_and_a_changed_source_are_no_edits(tmp_path, stamped):
     assert edits.is_edited(project, "tiny")
 
 
-VALUES = st.text(max_size=6) | st.integers() | st.floats(allow_nan=False) | st.booleans() | st.none() | st.tuples(st.integers(0, 3), st.integers(0, 3))
-PARAMETERS = st.dictionaries(st.sampled_from(["s", "n", "N", "b", "s_n"]), VALUES | st.sampled_from(["x/y", "x?y", "1", "A", "a", "true", "x,n=1", "y" * 200, "Y" * 200]), min_size=1, max_size=3)
+VALUES = (
+    st.text(max_size=6)
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.booleans()
+    | st.none()
+    | st.tuples(st.integers(0, 3), st.integers(0, 3))
+)
+PARAMETERS = st.dictionaries(
+    st.sampled_from(["s", "n", "N", "b", "s_n"]),
+    VALUES | st.sampled_from(["x/y", "x?y", "1", "A", "a", "true", "x,n=1", "y" * 200, "Y" * 200]),
+    min_size=1,
+    max_size=3,
+)
 
 
 @settings(max_examples=500)
 @given(PARAMETERS, PARAMETERS)
 def test_parameter_sets_never_share_a_folder(first, second):
     labels = [parameters_label(chosen) for chosen in (first, second)]
-    assert all(len(label) < 120 and not set(label) - set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._,=-") for label in labels)
-    same = sorted((name, repr(value)) for name, value in first.items()) == sorted((name, repr(value)) for name, value in second.items())
+    assert all(
+        len(label) < 120 and not set(label) - set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._,=-")
+        for label in labels
+    )
+    same = sorted((name, repr(value)) for name, value in first.items()) == sorted(
+        (name, repr(value)) for name, value in second.items()
+    )
     assert same or labels[0].casefold() != labels[1].casefold()
 
 
@@ -168,7 +192,22 @@ def test_the_short_option(monkeypatch):
     assert asked == [{"b": False, "s": "false"}]
 
 
-BROKEN = ["", "tcp:/", "tcp//10.0.0.5:8786", "tcp:10.0.0.5:8786", "10.0.0.5", "tcp://10.0.0.5", "tcp://10.0.0.5:port", "tcp://10.0.0.5:99999", "tcp://10.0.0.5:0", "tcp://:8786", "http://10.0.0.5:8786", "tcp://a b:8786", "tcp://10.0.0.5:8786:1", "localhost:"]
+BROKEN = [
+    "",
+    "tcp:/",
+    "tcp//10.0.0.5:8786",
+    "tcp:10.0.0.5:8786",
+    "10.0.0.5",
+    "tcp://10.0.0.5",
+    "tcp://10.0.0.5:port",
+    "tcp://10.0.0.5:99999",
+    "tcp://10.0.0.5:0",
+    "tcp://:8786",
+    "http://10.0.0.5:8786",
+    "tcp://a b:8786",
+    "tcp://10.0.0.5:8786:1",
+    "localhost:",
+]
 
 
 @given(st.sampled_from(BROKEN) | st.text(st.characters(exclude_characters=":"), max_size=12))
@@ -176,11 +215,17 @@ def test_what_is_no_address_is_refused_at_once(address):
     began = time.perf_counter()
     with pytest.raises(UnknownNameError) as raised:
         list(parallel.ordered(abs, [1], scheduler=address))
-    assert str(raised.value) == f"scheduler is {address!r}, but an address was expected: protocol, host and port, e.g. tcp://10.0.0.5:8786."
+    assert (
+        str(raised.value)
+        == f"scheduler is {address!r}, but an address was expected: protocol, host and port, e.g. tcp://10.0.0.5:8786."
+    )
     assert time.perf_counter() - began < 5
 
 
-@pytest.mark.parametrize("address", ["tcp://10.0.0.5:8786", "tls://node-1.cluster.org:1", "localhost:65535", "tcp://[::1]:8786", "tcp://node_7:8786/"])
+@pytest.mark.parametrize(
+    "address",
+    ["tcp://10.0.0.5:8786", "tls://node-1.cluster.org:1", "localhost:65535", "tcp://[::1]:8786", "tcp://node_7:8786/"],
+)
 def test_addresses_pass(address):
     parallel._check_address(address)
 
@@ -196,14 +241,18 @@ def without(monkeypatch, *names):
     monkeypatch.setattr(projects.importlib, "import_module", missing)
 
 
+NO_LOCK = "Notebooks are run under a lock, for which this system needs the package filelock: pip install filelock."
+
+
 def test_without_any_lock_there_is_a_sentence(tmp_path, monkeypatch, capsys):
     without(monkeypatch, "fcntl", "filelock")
     project = executed(tmp_path, True)
-    with pytest.raises(projects.NoLockError, match=r"^Notebooks are run under a lock, for which this system needs the package filelock: pip install filelock\.$"):
+    with pytest.raises(projects.NoLockError) as raised:
         reproduce(project, ["tiny"])
+    assert str(raised.value) == NO_LOCK
     monkeypatch.setattr("marlpaper.pipeline.reproduce", lambda **options: reproduce(project, ["tiny"]))
     assert cli.main(["reproduce", "tiny"]) == 1
-    assert capsys.readouterr().err == "marlpaper: Notebooks are run under a lock, for which this system needs the package filelock: pip install filelock.\n"
+    assert capsys.readouterr().err == f"marlpaper: {NO_LOCK}\n"
 
 
 def test_filelock_takes_the_place_of_fcntl(tmp_path, monkeypatch):
@@ -242,7 +291,9 @@ def test_filelock_takes_the_place_of_fcntl(tmp_path, monkeypatch):
 
 
 def test_folders_change_places_without_a_c_library(tmp_path, monkeypatch):
-    monkeypatch.setattr(projects.ctypes, "CDLL", lambda name: (_ for _ in ()).throw(TypeError("no library without a name")))
+    monkeypatch.setattr(
+        projects.ctypes, "CDLL", lambda name: (_ for _ in ()).throw(TypeError("no library without a name"))
+    )
     for name in ("new", "old"):
         (tmp_path / name).mkdir()
         (tmp_path / name / name).touch()

@@ -209,7 +209,8 @@ def _best_finite(rewards, kernel, discount):
 
 
 def _best_discounted(rewards, kernel, discount):
-    """Values of the best policy; a large constant in all rewards is taken out first, so that it does not hide what is gained."""
+    """Values of the best policy; a large constant in all rewards is taken out first, so that it does not hide what is
+    gained."""
     low, high = (extreme((-2, -1), keepdims=True) for extreme in (rewards.min, rewards.max))
     middle = (low + high) / 2
     constant = np.where(np.abs(middle) > LARGE_CONSTANT * (high - low), middle, 0.0)

@@ -71,11 +71,14 @@ class GameEnvironment(ParallelEnv):
         mask = self._mask(agent)
         if self.strict and not mask[value]:
             legal = ", ".join(map(str, np.flatnonzero(mask)))
-            raise ValueError(f"actions[{agent!r}] is {value}, which is not legal in state {self.position}, expected one of {legal}.")
+            raise ValueError(
+                f"actions[{agent!r}] is {value}, which is not legal in state {self.position}, expected one of {legal}."
+            )
         return int(value)
 
     def _mask(self, agent):
-        """Which actions are legal now, as PettingZoo wants it: int8 (A_i,); all where the game says nothing, or nothing can be done."""
+        """Which actions are legal now, as PettingZoo wants it: int8 (A_i,); all where the game says nothing, or
+        nothing can be done."""
         everything = np.ones(self.action_spaces[agent].n, np.int8)
         known = getattr(self.game, "legal_actions", None)
         if known is None or self.step_number == self.game.horizon:

@@ -17,15 +17,17 @@ def to_pettingzoo(game, strict=False):
     game : MarkovGame
         A single game.
     strict : bool
-        Whether an action that the mask forbids is an error. Otherwise it does what the game's table says, in a `SpielGame` the same as a legal one.
+        Whether an action that the mask forbids is an error. Otherwise it does what the game's table says, in a
+        `SpielGame` the same as a legal one.
 
     Returns
     -------
     pettingzoo.ParallelEnv
         `reset(seed=...)` starts the random numbers anew. Observations: the state, `Discrete(S)`; with a horizon, step and state,
-        `MultiDiscrete([H + 1, S])`, where step $H$ (counted from 0) is seen once all is over. `info["action_mask"]` says which actions are legal
-        in the state that is seen: all, unless the game has `legal_actions`. `action_space(agent).sample(mask)` draws from them. A step
-        with an action that is not in the action space is a `ValueError`.
+        `MultiDiscrete([H + 1, S])`, where step $H$ (counted from 0) is seen once all is over. `info["action_mask"]`
+        says which actions are legal in the state that is seen: all, unless the game has `legal_actions`.
+        `action_space(agent).sample(mask)` draws from them. A step with an action that is not in the action space is a
+        `ValueError`.
 
     Raises
     ------

@@ -227,7 +227,10 @@ def _with_suffix(path, expected):
     except TypeError:
         raise TypeError(f"path is {path!r}, expected the name of a file.") from None
     if path.suffix not in expected:
-        raise ValueError(f"path is {str(path)!r}, expected a name that ends in {', '.join(expected[:-1])}{' or ' * (len(expected) > 1)}{expected[-1]}.")
+        raise ValueError(
+            f"path is {str(path)!r}, expected a name that ends in "
+            f"{', '.join(expected[:-1])}{' or ' * (len(expected) > 1)}{expected[-1]}."
+        )
     return path
 
 

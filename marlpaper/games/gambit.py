@@ -1,9 +1,10 @@
 r"""Normal-form games in Gambit's `.nfg` files, in payoff form and in outcome form.
 
-Both begin with ``NFG 1 R "title" { "player" ... }`` and either the numbers of strategies, ``{ 2 3 }``, or their names, ``{ { "up" "down" } ... }``; a comment
-in quotation marks may follow. In *payoff form* then come the payoffs, the players' of one joint strategy side by side, the first player's
-strategy running fastest. In *outcome form* come outcomes in braces, each with a name and a payoff for each player, and for each joint strategy the number of its outcome,
-0 for none, which pays nothing. Payoffs are whole numbers, decimals or fractions such as ``3/2``.
+Both begin with ``NFG 1 R "title" { "player" ... }`` and either the numbers of strategies, ``{ 2 3 }``, or their
+names, ``{ { "up" "down" } ... }``; a comment in quotation marks may follow. In *payoff form* then come the payoffs,
+the players' of one joint strategy side by side, the first player's strategy running fastest. In *outcome form* come
+outcomes in braces, each with a name and a payoff for each player, and for each joint strategy the number of its
+outcome, 0 for none, which pays nothing. Payoffs are whole numbers, decimals or fractions such as ``3/2``.
 """
 
 import fractions
@@ -35,12 +36,14 @@ def read(path):
     -------
     game : MarkovGame
     labels : dict
-        `title`; `players`: their names; `actions`: each player's strategies, numbered from 1 where the file has numbers only.
+        `title`; `players`: their names; `actions`: each player's strategies, numbered from 1 where the file has
+        numbers only.
 
     Raises
     ------
     ValueError
-        If the file is too large, or no game in one of the two forms; one sentence that names the first entry that does not fit.
+        If the file is too large, or no game in one of the two forms; one sentence that names the first entry that
+        does not fit.
     """
     size = path.stat().st_size
     if size > FILE_LIMIT:
@@ -99,14 +102,18 @@ class _Tokens:
         """A payoff."""
         place, word = self.place + 1, self.take("word", "a payoff")
         if len(word) > LONGEST_NUMBER or not NUMBER.fullmatch(word):
-            raise ValueError(f"word {place} is {word[:40]!r}, expected a payoff: a whole number, a decimal or a fraction such as 3/2")
+            raise ValueError(
+                f"word {place} is {word[:40]!r}, expected a payoff: a whole number, a decimal or a fraction such as 3/2"
+            )
         try:
             value = fractions.Fraction(word)
             if abs(value) > validation.LARGEST:
                 raise OverflowError
             return float(value)
         except (OverflowError, ZeroDivisionError):
-            raise ValueError(f"word {place} is {word[:40]!r}, expected a payoff of at most {validation.LARGEST:g} in size") from None
+            raise ValueError(
+                f"word {place} is {word[:40]!r}, expected a payoff of at most {validation.LARGEST:g} in size"
+            ) from None
 
     def whole(self, low, high, expected):
         """A whole number in a range."""
@@ -126,15 +133,24 @@ def _game(tokens):
     players = tokens.group("the names of the players", tokens.name)
     actions = tokens.group("the players' strategies", lambda: _strategies(tokens))
     if not players or len(actions) != len(players):
-        raise ValueError(f"it has strategies of {len(actions)} players, expected one or more players with strategies each, and there are {len(players)}")
+        raise ValueError(
+            f"it has strategies of {len(actions)} players, expected one or more players with strategies each, and "
+            f"there are {len(players)}"
+        )
     counts = tuple(map(len, actions))
     if math.prod(counts) * len(players) > ENTRY_LIMIT:
-        raise ValueError(f"it has {math.prod(counts)} joint strategies of {len(players)} players, expected at most {ENTRY_LIMIT} payoffs in all")
+        raise ValueError(
+            f"it has {math.prod(counts)} joint strategies of {len(players)} players, expected at most {ENTRY_LIMIT} "
+            f"payoffs in all"
+        )
     if tokens.peek()[0] == "text":  # a comment
         tokens.place += 1
     payoffs = _outcome_form(tokens, counts) if tokens.peek() == ("brace", "{") else _payoff_form(tokens, counts)
     if tokens:
-        raise ValueError(f"word {tokens.place + 1} is {tokens.peek()[1][:40]!r}, expected the end after {math.prod(counts)} joint strategies")
+        raise ValueError(
+            f"word {tokens.place + 1} is {tokens.peek()[1][:40]!r}, expected the end after {math.prod(counts)} joint "
+            f"strategies"
+        )
     rewards = payoffs.reshape(len(players), 1, *counts[::-1]).transpose(0, 1, *range(len(counts) + 1, 1, -1))
     game = MarkovGame(rewards, np.ones((1, *counts, 1)), horizon=1)
     return game, {"title": title or "a game without a title", "players": players, "actions": actions}

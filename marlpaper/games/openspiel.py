@@ -1,9 +1,10 @@
 r"""Games of OpenSpiel as Markov games, by writing out all their states.
 
-A perfect-information game with simultaneous moves *is* a finite-horizon Markov game: step $h$ is the $h$-th time that players move, and
-chance is folded into the kernel. A state is its history, for OpenSpiel's text of it need not tell all that matters; histories with the same text after which
-everything is the same are then one state. States are numbered anew in each step, so that a game of many
-steps needs no more room than its widest one. Paths that end early wait in a state called `over`, where nothing happens.
+A perfect-information game with simultaneous moves *is* a finite-horizon Markov game: step $h$ is the $h$-th time that
+players move, and chance is folded into the kernel. A state is its history, for OpenSpiel's text of it need not tell
+all that matters; histories with the same text after which everything is the same are then one state. States are
+numbered anew in each step, so that a game of many steps needs no more room than its widest one. Paths that end early
+wait in a state called `over`, where nothing happens.
 """
 
 import collections
@@ -34,7 +35,8 @@ class SpielGame(MarkovGame):
     source : str
         The game in OpenSpiel's words, with all its parameters.
     state_names : tuple of H tuples of str
-        OpenSpiel's text of each state of a step, with a history behind it where the text is that of several; states beyond are never reached.
+        OpenSpiel's text of each state of a step, with a history behind it where the text is that of several; states
+        beyond are never reached.
     legal_actions : tuple of N arrays of bool (H, S, A_i)
         Actions are numbered as in OpenSpiel. In a state with $n$ legal actions, an illegal action $a$ does what the
         legal action number $a\\bmod n$ does, so that no policy is invalid and equilibria stay what they are. A player who does not
@@ -52,15 +54,17 @@ def from_openspiel(game, size_limit=SIZE_LIMIT, key="history"):
     Parameters
     ----------
     game : str or pyspiel.Game
-        E.g. `"goofspiel(num_cards=4,points_order=descending)"`, `"matrix_rps"`, `"oshi_zumo(coins=3,size=1,horizon=4)"`,
-        `"markov_soccer(horizon=2)"`. Perfect information, explicit chance; any number of players.
+        E.g. `"goofspiel(num_cards=4,points_order=descending)"`, `"matrix_rps"`,
+        `"oshi_zumo(coins=3,size=1,horizon=4)"`, `"markov_soccer(horizon=2)"`. Perfect information, explicit chance;
+        any number of players.
     size_limit : int
-        Largest number of entries of kernel and rewards together, $HSA_1\cdots A_N(S+N)$, where $A_i$ counts OpenSpiel's numbers of actions, legal or
-        not; 20 million take 160 MB.
+        Largest number of entries of kernel and rewards together, $HSA_1\cdots A_N(S+N)$, where $A_i$ counts
+        OpenSpiel's numbers of actions, legal or not; 20 million take 160 MB.
     key : {"history", "information", "text"} or callable
-        What tells states of a step apart. `history` is always right, and plays out every history, at most HISTORY_LIMIT moves. Faster, but on your
-        word that nothing else matters for what follows: `information`, what OpenSpiel says that each player knows; `text`, what it prints of the state; a
-        function from a state of OpenSpiel to a string.
+        What tells states of a step apart. `history` is always right, and plays out every history, at most
+        HISTORY_LIMIT moves. Faster, but on your word that nothing else matters for what follows: `information`, what
+        OpenSpiel says that each player knows; `text`, what it prints of the state; a function from a state of
+        OpenSpiel to a string.
 
     Returns
     -------
@@ -73,7 +77,8 @@ def from_openspiel(game, size_limit=SIZE_LIMIT, key="history"):
     UnknownNameError
         If OpenSpiel has no game of that name.
     TypeError, ValueError
-        If the game has imperfect information or hidden chance, is larger than the limit, or `key` does not tell legal actions apart.
+        If the game has imperfect information or hidden chance, is larger than the limit, or `key` does not tell legal
+        actions apart.
     """
     pyspiel = _pyspiel()
     size_limit = validation.whole("size_limit", size_limit, 1)
@@ -124,7 +129,10 @@ def _loaded(pyspiel, game):
     except (RuntimeError, ValueError) as error:  # SpielError is a RuntimeError
         reason = str(error).strip().partition("\n")[0].rstrip(".")
         if name == "nfg_game":
-            raise ValueError(f"game is {game!r}, which OpenSpiel does not load: games.read(path) reads .nfg files, of payoff and of outcome form.") from None
+            raise ValueError(
+                f"game is {game!r}, which OpenSpiel does not load: games.read(path) reads .nfg files, of payoff and "
+                f"of outcome form."
+            ) from None
         if "CHECK_" in reason:  # a line of its source code, which tells nobody what to change
             reason = "its parameters do not fit"
         raise ValueError(f"game is {game!r}, which OpenSpiel does not load: {reason}.") from None
@@ -142,7 +150,8 @@ def _check_kind(pyspiel, game):
 
 
 class _Layer:
-    """The states of one step: what tells them apart, OpenSpiel's state (`None` when over), text, legal actions, and what joint actions lead to."""
+    """The states of one step: what tells them apart, OpenSpiel's state (`None` when over), text, legal actions, and
+    what joint actions lead to."""
 
     def __init__(self):
         self.numbers, self.states, self.texts, self.legal, self.rows = {}, [], [], [], []
@@ -159,12 +168,16 @@ class _Layer:
             self.legal.append(legal)
         known = self.numbers[name]
         if self.legal[known] != legal:
-            raise ValueError(f"game has two states with the key {name!r} that differ in their legal actions, expected a key that tells states apart.")
+            raise ValueError(
+                f"game has two states with the key {name!r} that differ in their legal actions, expected a key that "
+                f"tells states apart."
+            )
         return known
 
 
 def _layers(game, size_limit, tell):
-    """All steps, and the start distribution over the states of the first one; chance may end the game before anyone moves."""
+    """All steps, and the start distribution over the states of the first one; chance may end the game before anyone
+    moves."""
     layer, layers, played = _Layer(), [], 0
     start = [(chance, layer.number(state, tell)) for chance, state in _settled(game.new_initial_state())]
     if all(state.is_terminal() for state in layer.states):
@@ -175,7 +188,8 @@ def _layers(game, size_limit, tell):
         played += sum(math.prod(map(len, legal)) for legal in layer.legal if legal)
         if tell is _history and played > HISTORY_LIMIT:
             raise ValueError(
-                f"game is {str(game)!r}, in which at least {played} moves follow different histories up to step {len(layers)}, expected at most {HISTORY_LIMIT}: "
+                f"game is {str(game)!r}, in which at least {played} moves follow different histories up to step "
+                f"{len(layers)}, expected at most {HISTORY_LIMIT}: "
                 "choose smaller parameters or, if OpenSpiel's text of a state says all that matters, key='text'."
             )
         following = _Layer()
@@ -191,7 +205,8 @@ def _layers(game, size_limit, tell):
 
 
 def _check_size(game, size_limit, layers):
-    """Refuse what would be too large before it is there: several histories of one text may be one state, states of different texts are not."""
+    """Refuse what would be too large before it is there: several histories of one text may be one state, states of
+    different texts are not."""
     widest = max(len(set(layer.texts)) for layer in layers)
     agents = game.num_players()
     legal = [own for layer in layers for own in layer.legal if own]
@@ -199,22 +214,30 @@ def _check_size(game, size_limit, layers):
     needed = len(layers) * widest * joint * (widest + agents)
     if needed > size_limit:
         raise ValueError(
-            f"game is {str(game)!r}, which has {widest} states of up to {joint} joint actions in step {len(layers)}, and at least "
+            f"game is {str(game)!r}, which has {widest} states of up to {joint} joint actions in step {len(layers)}, "
+            f"and at least "
             f"{needed:.1e} entries, expected at most {size_limit:.1e}: choose smaller parameters or raise size_limit."
         )
 
 
 def _merged(game, layers, initial):
-    """The same game with one state in place of histories that have the same text and the same future, from the last step backwards."""
+    """The same game with one state in place of histories that have the same text and the same future, from the last
+    step backwards."""
     scale = game.max_utility() - game.min_utility()
     scale = scale if 0 < scale < math.inf else 1.0
     result, into = [], None
     for layer in reversed(layers):
         merged, places = _Layer(), []
-        for name, text, state, legal, moves in zip(layer.numbers, layer.texts, layer.states, layer.legal, layer.rows, strict=True):
+        for name, text, state, legal, moves in zip(
+            layer.numbers, layer.texts, layer.states, layer.legal, layer.rows, strict=True
+        ):
             moves = None if moves is None else [(reward, _joined(ends, into)) for reward, ends in moves]
             future = moves and tuple(
-                (*np.round(reward / scale, ROUNDING_DIGITS) + 0.0, *((round(chance, ROUNDING_DIGITS), number) for chance, number in ends)) for reward, ends in moves
+                (
+                    *np.round(reward / scale, ROUNDING_DIGITS) + 0.0,
+                    *((round(chance, ROUNDING_DIGITS), number) for chance, number in ends),
+                )
+                for reward, ends in moves
             )
             place = merged.numbers.setdefault((text, legal, future), len(merged.states))
             places.append(place)
@@ -242,7 +265,10 @@ def _name_apart(layer, places, histories):
     """Texts that several states share get the first history of each."""
     first = {place: histories[k] for k, place in reversed(list(enumerate(places)))}
     shared = {text for text, count in collections.Counter(layer.texts).items() if count > 1}
-    layer.texts = [f"{text} after {' '.join(map(str, first[place]))}" if text in shared else text for place, text in enumerate(layer.texts)]
+    layer.texts = [
+        f"{text} after {' '.join(map(str, first[place]))}" if text in shared else text
+        for place, text in enumerate(layer.texts)
+    ]
 
 
 def _legal(state):
@@ -251,7 +277,8 @@ def _legal(state):
 
 
 def _moves(state, legal, following, tell):
-    """For each joint action in order: where it leads, triples (chance, OpenSpiel's state, its number in the next step)."""
+    """For each joint action in order: where it leads, triples (chance, OpenSpiel's state, its number in the next
+    step)."""
     if state.is_terminal():
         return [[(1.0, state, following.number(None, tell))]]
     moves = []
@@ -261,18 +288,26 @@ def _moves(state, legal, following, tell):
             child.apply_actions(list(joint))
         else:
             child.apply_action(joint[state.current_player()])
-        moves.append([(chance, end, following.number(None if end.is_terminal() else end, tell)) for chance, end in _settled(child)])
+        moves.append(
+            [
+                (chance, end, following.number(None if end.is_terminal() else end, tell))
+                for chance, end in _settled(child)
+            ]
+        )
     return moves
 
 
 def _pay(pyspiel, game, layers):
     """Put rewards in: rows become pairs of a reward and pairs (chance, number of the next state).
 
-    Returns are asked for in the order of a walk through the tree, branch by branch: some games draw them when they are first asked. What chance has
-    paid before the first step counts for that step.
+    Returns are asked for in the order of a walk through the tree, branch by branch: some games draw them when they
+    are first asked. What chance has paid before the first step counts for that step.
     """
     at_end = game.get_type().reward_model == pyspiel.GameType.RewardModel.TERMINAL
-    rewards = [[None if moves is None else np.zeros((len(moves), game.num_players())) for moves in layer.rows] for layer in layers]
+    rewards = [
+        [None if moves is None else np.zeros((len(moves), game.num_players())) for moves in layer.rows]
+        for layer in layers
+    ]
     seen = [[False] * len(layer.states) for layer in layers]
     walk = [(0, s, None) for s in reversed(range(len(layers[0].states)))]
     while walk:
@@ -292,7 +327,14 @@ def _pay(pyspiel, game, layers):
             walk += [(h, s, end) for end in reversed(ends)]
     for layer, own in zip(layers, rewards, strict=True):
         layer.rows = [
-            None if moves is None else [(reward, [(chance, number) for chance, _, number in move]) for reward, move in zip(paid, moves, strict=True)]
+            (
+                None
+                if moves is None
+                else [
+                    (reward, [(chance, number) for chance, _, number in move])
+                    for reward, move in zip(paid, moves, strict=True)
+                ]
+            )
             for moves, paid in zip(layer.rows, own, strict=True)
         ]
 

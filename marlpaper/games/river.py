@@ -44,8 +44,8 @@ class RiverGame:
     hands : array of int (n, 2)
         Two cards each: all hands of a deck, or of a short one.
     strengths : array (n,)
-        Higher is better, equal strengths tie. -1 marks, as in `cards.hand_ranks`, a hand that holds a card of the board: nobody is
-        dealt it, whatever its reach.
+        Higher is better, equal strengths tie. -1 marks, as in `cards.hand_ranks`, a hand that holds a card of the
+        board: nobody is dealt it, whatever its reach.
     reach : array (..., 2, n)
         $p$ and $q$, at least 0, up to a factor.
     stack : float or array (...)

@@ -97,7 +97,8 @@ class MarkovGame:
 
     @property
     def constant_sum(self):
-        r"""What two agents get together at each step whatever happens, $c_h$: (..., H), (...) with a discount; else `None`.
+        r"""What two agents get together at each step whatever happens, $c_h$: (..., H), (...) with a discount; else
+        `None`.
 
         Such a game has the equilibria of a zero-sum one: see `shifted`.
         """
@@ -111,10 +112,11 @@ class MarkovGame:
 
     @property
     def rounding(self):
-        r"""Differences of rewards that are no more than rounding, in the game's own units: (...), one for each game of a batch.
+        r"""Differences of rewards that are no more than rounding, in the game's own units: (...), one for each game
+        of a batch.
 
-        Four times the last digit of the largest reward, or SPREAD_ROUNDING of the widest spread of an agent's rewards if that is
-        more. Rewards that all are float32 numbers have the digits of float32.
+        Four times the last digit of the largest reward, or SPREAD_ROUNDING of the widest spread of an agent's rewards
+        if that is more. Rewards that all are float32 numbers have the digits of float32.
         """
         with np.errstate(over="ignore"):
             short = (self.rewards == self.rewards.astype(np.float32)).all()
@@ -186,7 +188,8 @@ def zero_sum(reward, transitions, initial=0, discount=None, *, horizon=None):
 
 
 def shifted(game):
-    r"""A constant-sum game as a zero-sum one: agent 0 keeps its rewards, agent 1 gets $-r_0$, its own less a constant at each step.
+    r"""A constant-sum game as a zero-sum one: agent 0 keeps its rewards, agent 1 gets $-r_0$, its own less a constant
+    at each step.
 
     Gains from deviating, hence gaps and equilibria, are those of `game`, up to its rounding.
 

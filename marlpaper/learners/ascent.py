@@ -12,7 +12,8 @@ ENTRIES = 200_000
 
 
 def checked_start(game, iterations, step_size, initial):
-    """Iterations, step size, the step size of each agent shaped like policies, and the start, validated; the default start is uniform."""
+    """Iterations, step size, the step size of each agent shaped like policies, and the start, validated; the default
+    start is uniform."""
     validation.game("game", game)
     iterations = validation.whole("iterations", iterations, 1)
     if isinstance(step_size, tuple):
@@ -34,7 +35,8 @@ def checked_start(game, iterations, step_size, initial):
 
 
 def agent_step_sizes(step_size, agents):
-    """A step size for each agent, from one number for all or from a tuple: agents whose rewards are in different units need steps that differ."""
+    """A step size for each agent, from one number for all or from a tuple: agents whose rewards are in different
+    units need steps that differ."""
     if not isinstance(step_size, tuple):
         return (validation.positive("step_size", step_size),) * agents
     given = validation.group("step_size", step_size, agents, "numbers")

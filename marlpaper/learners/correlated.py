@@ -71,7 +71,12 @@ def correlated_mirror_descent(game, iterations, step_size, initial=None, order="
     gaps, values = _at(checkpoints, game, certified)
     return Run(
         game=game,
-        parameters={"iterations": iterations, "step_size": steps if isinstance(step_size, tuple) else steps[0], "restart": True, "order": order},
+        parameters={
+            "iterations": iterations,
+            "step_size": steps if isinstance(step_size, tuple) else steps[0],
+            "restart": True,
+            "order": order,
+        },
         policy=loop.public(loop.played),
         average_policy=loop.average(iterations),
         critic=loop.public_critic(),

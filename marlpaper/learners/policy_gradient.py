@@ -37,7 +37,8 @@ def policy_gradient(
     game, iterations, initial, checkpoints, record, aggregate, tolerance
         As in `q_ascent`. The learner sees `evaluate.averaged_q` and, except for `natural`, `evaluate.visitation`.
     step_size : float, array (...) or tuple of N floats
-        $\eta>0$; an array gives every game of the batch its own, a tuple every agent, whose rewards may be in units of their own.
+        $\eta>0$; an array gives every game of the batch its own, a tuple every agent, whose rewards may be in units
+        of their own.
     parametrization : {"direct", "softmax", "natural"}
         See the module's description. The last two need a start without zeros.
 
@@ -96,7 +97,9 @@ def _softmax_step(game, policy, step_size):
 
 def _natural_step(game, policy, step_size):
     rates = [step * _scale(game) for step in step_size]
-    return tuple(_multiplied(p, rate * q) for p, q, rate in zip(policy, evaluate.averaged_q(game, policy), rates, strict=True))
+    return tuple(
+        _multiplied(p, rate * q) for p, q, rate in zip(policy, evaluate.averaged_q(game, policy), rates, strict=True)
+    )
 
 
 def _multiplied(policy, logits):

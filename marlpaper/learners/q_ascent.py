@@ -19,7 +19,8 @@ def q_ascent(game, iterations, step_size, initial=None, checkpoints=None, record
     iterations : int
         $T\ge1$.
     step_size : float, array (...) or tuple of N floats
-        $\alpha>0$; an array gives every game of the batch its own, a tuple every agent, whose rewards may be in units of their own.
+        $\alpha>0$; an array gives every game of the batch its own, a tuple every agent, whose rewards may be in units
+        of their own.
     initial : sequence of N arrays (..., H, S, A_i), optional
         $\pi^0$. Default: uniform.
     checkpoints : sequence of int, optional
@@ -53,6 +54,7 @@ def q_ascent(game, iterations, step_size, initial=None, checkpoints=None, record
 
 
 def q_ascent_step(policy, feedback, step_size):
-    r"""One step from $\pi^t$ with $\bar Q^t$: projected $\pi_i+\alpha\bar Q_i$ for each agent; `step_size` for all, or a tuple of each agent's."""
+    r"""One step from $\pi^t$ with $\bar Q^t$: projected $\pi_i+\alpha\bar Q_i$ for each agent; `step_size` for all,
+    or a tuple of each agent's."""
     steps = step_size if isinstance(step_size, tuple) else (step_size,) * len(policy)
     return tuple(simplex.project(p + step * q) for p, q, step in zip(policy, feedback, steps, strict=True))

@@ -1,8 +1,8 @@
 """Whether somebody has worked in an executed notebook, so that a new run would take the work away.
 
-The source of a notebook is its ``.md``; the ``.ipynb`` beside it is made of that. Each cell that a run leaves has an id made of its
-content, and the stamp of the run knows all cells: a cell that does not fit its id was edited, and cells that are not those of
-the stamp have come or gone. A fresh clone has no stamps, but the ids.
+The source of a notebook is its ``.md``; the ``.ipynb`` beside it is made of that. Each cell that a run leaves has an
+id made of its content, and the stamp of the run knows all cells: a cell that does not fit its id was edited, and
+cells that are not those of the stamp have come or gone. A fresh clone has no stamps, but the ids.
 """
 
 import hashlib
@@ -24,7 +24,8 @@ def stamp(project, name):
 
 
 def digest(project, name):
-    """Return the digest of the cells of an executed notebook without their outputs, None if there is no such notebook."""
+    """Return the digest of the cells of an executed notebook without their outputs, None if there is no such
+    notebook."""
     executed = _read(project.executed(name))
     return None if executed is None else _digest(executed)
 
@@ -61,8 +62,10 @@ def sentence(project, names):
     """Return what to say about edited notebooks, with both ways out."""
     paths = [project.executed(name).relative_to(project.root).as_posix() for name in names]
     return (
-        f"{', '.join(paths)} {'was' if len(paths) == 1 else 'were'} edited without the .md beside it, and a run would overwrite that. "
-        f"To keep the edit: jupytext --to md:myst {' '.join(paths)}. To give it up: rm {' '.join(paths)}. Then run this again."
+        f"{', '.join(paths)} {'was' if len(paths) == 1 else 'were'} edited without the .md beside it, and a run "
+        f"would overwrite that. "
+        f"To keep the edit: jupytext --to md:myst {' '.join(paths)}. To give it up: rm {' '.join(paths)}. Then run "
+        f"this again."
     )
 
 

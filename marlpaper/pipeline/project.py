@@ -192,7 +192,9 @@ def _held_by_system(path, tell, waiting):
 def _held_by_filelock(path, tell, waiting):
     filelock = _module("filelock")
     if filelock is None:
-        raise NoLockError("Notebooks are run under a lock, for which this system needs the package filelock: pip install filelock.")
+        raise NoLockError(
+            "Notebooks are run under a lock, for which this system needs the package filelock: pip install filelock."
+        )
     lock = filelock.FileLock(str(path))
     try:
         lock.acquire(timeout=0)
@@ -216,8 +218,8 @@ def parameters_label(parameters):
     Returns
     -------
     str
-        Of letters, digits, dots, commas, dashes, underscores and equals signs; different from all others even where upper and lower case
-        are the same file.
+        Of letters, digits, dots, commas, dashes, underscores and equals signs; different from all others even where
+        upper and lower case are the same file.
 
     Examples
     --------
@@ -235,7 +237,8 @@ def parameters_label(parameters):
 
 
 def _tells_itself(name, value):
-    """Whether ``name=value`` in a file name can mean nothing else: lower case, and a text that does not look like a number."""
+    """Whether ``name=value`` in a file name can mean nothing else: lower case, and a text that does not look like a
+    number."""
     if not re.fullmatch(r"[a-z0-9_]+", name):
         return False
     if isinstance(value, str):

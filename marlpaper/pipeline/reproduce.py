@@ -45,7 +45,8 @@ def reproduce(project=None, names=(), jobs=None, force=False, parameters=None, l
     Raises
     ------
     UnknownNameError
-        If there is no such notebook, a notebook has no such parameter, or work in an executed notebook would be overwritten.
+        If there is no such notebook, a notebook has no such parameter, or work in an executed notebook would be
+        overwritten.
     ValueError
         If `jobs` is below 1.
     """
@@ -174,4 +175,6 @@ def _require_unedited(project, names):
 def require_kind(parameter, default, value):
     """Raise an `UnknownNameError` for a truth value that is spelled as something else: any text would count as true."""
     if isinstance(default, bool) and not (isinstance(value, bool) or value in (0, 1)):
-        raise UnknownNameError(f"{parameter} is {value!r}, but true or false was expected, as its default is {default}.")
+        raise UnknownNameError(
+            f"{parameter} is {value!r}, but true or false was expected, as its default is {default}."
+        )

@@ -34,7 +34,8 @@ def scrub(notebook):
 
 
 def content_id(cell):
-    """The first part of a scrubbed cell's id, made of its content: it survives when other cells come and go, and tells whether the cell was edited."""
+    """The first part of a scrubbed cell's id, made of its content: it survives when other cells come and go, and
+    tells whether the cell was edited."""
     return hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:12]
 
 

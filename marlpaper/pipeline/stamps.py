@@ -57,7 +57,11 @@ def is_current(project, name):
     if not path.is_file():
         return False
     stamp = results.read(path)
-    return stamp == {"inputs": inputs(project, name), "outputs": _outputs(project, name), "cells": edits.digest(project, name)}
+    return stamp == {
+        "inputs": inputs(project, name),
+        "outputs": _outputs(project, name),
+        "cells": edits.digest(project, name),
+    }
 
 
 def write(project, name, used):

@@ -1,7 +1,8 @@
 """Grids of parameters, as they are typed: ``seed=0:200``, ``iterations=100,1000``, ``rule=best,last``.
 
 Values are separated by commas; ``a:b`` and ``a:b:step`` are whole numbers from a up to but without b, as in Python's `range`.
-`true` and `false` are truth values however they are spelled, and what is no Python literal is a string. Several parameters make the product of their values, the last one running fastest.
+`true` and `false` are truth values however they are spelled, and what is no Python literal is a string. Several
+parameters make the product of their values, the last one running fastest.
 """
 
 import itertools

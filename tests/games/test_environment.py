@@ -83,7 +83,12 @@ def test_without_pettingzoo(monkeypatch):
         games.to_pettingzoo(games.load("table-1"))
 
 
-ACTIONS = st.integers(-5, 9) | st.floats(-3, 9) | st.booleans() | st.sampled_from([None, "1", np.int64(-1), np.array([0, 1]), np.float32(1.0), float("nan")])
+ACTIONS = (
+    st.integers(-5, 9)
+    | st.floats(-3, 9)
+    | st.booleans()
+    | st.sampled_from([None, "1", np.int64(-1), np.array([0, 1]), np.float32(1.0), float("nan")])
+)
 
 
 @given(ACTIONS, st.booleans())
@@ -104,12 +109,19 @@ def test_steps_without_an_action_or_an_episode():
     with pytest.raises(ValueError, match=r"^the episode is over, expected a call of reset before the next step\.$"):
         environment.step({"agent_0": 0, "agent_1": 0})
     environment.reset(seed=0)
-    with pytest.raises(ValueError, match=r"^actions lacks 'agent_1', expected one action for each of agent_0, agent_1\.$"):
+    with pytest.raises(
+        ValueError, match=r"^actions lacks 'agent_1', expected one action for each of agent_0, agent_1\.$"
+    ):
         environment.step({"agent_0": 0})
 
 
 @settings(max_examples=20)
-@given(st.sampled_from(["goofspiel(num_cards=4,points_order=descending)", "nim(pile_sizes=1;2)", "oshi_zumo(coins=3,size=1,horizon=4)"]), st.integers(0, 1000))
+@given(
+    st.sampled_from(
+        ["goofspiel(num_cards=4,points_order=descending)", "nim(pile_sizes=1;2)", "oshi_zumo(coins=3,size=1,horizon=4)"]
+    ),
+    st.integers(0, 1000),
+)
 def test_masks_are_the_legal_actions_of_the_state_that_is_seen(name, seed):
     game = games.from_openspiel(name)
     environment, rng = games.to_pettingzoo(game, strict=True), np.random.default_rng(seed)
@@ -124,6 +136,9 @@ def test_masks_are_the_legal_actions_of_the_state_that_is_seen(name, seed):
             if not mask.all() and rng.random() < 0.2:
                 illegal = int(np.flatnonzero(mask == 0)[0])
                 others = {other: int(np.argmax(infos[other]["action_mask"])) for other in environment.agents}
-                with pytest.raises(ValueError, match=rf"^actions\['{agent}'\] is {illegal}, which is not legal in state {s}, expected one of "):
+                with pytest.raises(
+                    ValueError,
+                    match=rf"^actions\['{agent}'\] is {illegal}, which is not legal in state {s}, expected one of ",
+                ):
                     environment.step({**others, agent: illegal})
         seen, _, _, _, infos = environment.step(actions)

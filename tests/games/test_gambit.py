@@ -1,4 +1,5 @@
-"""Gambit's .nfg files: any game written in either form, in any spelling of its numbers, is read back; what is broken is told in a sentence."""
+"""Gambit's .nfg files: any game written in either form, in any spelling of its numbers, is read back; what is broken
+is told in a sentence."""
 
 import fractions
 import re
@@ -12,7 +13,11 @@ from marlpaper import cli, equilibrium, games
 from marlpaper.games import gambit
 
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\r"), max_size=8)
-NUMBERS = st.integers(-(10**6), 10**6).map(fractions.Fraction) | st.fractions(-100, 100, max_denominator=64) | st.decimals(-1000, 1000, places=3).map(fractions.Fraction)
+NUMBERS = (
+    st.integers(-(10**6), 10**6).map(fractions.Fraction)
+    | st.fractions(-100, 100, max_denominator=64)
+    | st.decimals(-1000, 1000, places=3).map(fractions.Fraction)
+)
 OUTCOMES = """NFG 1 R "outcomes" { "R" "C" }
 
 { { "u" "d" }
@@ -35,7 +40,11 @@ def quoted(name):
 
 def spelled(number, how):
     decimal = 10**3 % number.denominator == 0
-    return str(float(number)) if how == "decimal" and decimal else f"{number.numerator}/{number.denominator}" if how == "fraction" else str(number)
+    return (
+        str(float(number))
+        if how == "decimal" and decimal
+        else f"{number.numerator}/{number.denominator}" if how == "fraction" else str(number)
+    )
 
 
 @st.composite
@@ -44,17 +53,27 @@ def written(draw):
     counts = draw(st.lists(st.integers(1, 3), min_size=1, max_size=3))
     title, players = draw(NAMES), draw(st.lists(NAMES, min_size=len(counts), max_size=len(counts)))
     named, outcomes, comment = draw(st.booleans()), draw(st.booleans()), draw(st.none() | NAMES)
-    actions = [draw(st.lists(NAMES, min_size=count, max_size=count)) if named else [str(k + 1) for k in range(count)] for count in counts]
+    actions = [
+        draw(st.lists(NAMES, min_size=count, max_size=count)) if named else [str(k + 1) for k in range(count)]
+        for count in counts
+    ]
     how, comma = draw(st.sampled_from(["plain", "decimal", "fraction"])), draw(st.sampled_from([" ", ", ", "\n"]))
     row = st.lists(NUMBERS, min_size=len(counts), max_size=len(counts))
     strategies = " ".join("{ " + " ".join(map(quoted, own)) + " }" if named else str(len(own)) for own in actions)
-    head = f"NFG 1 {draw(st.sampled_from('RD'))} {quoted(title)} {{ {' '.join(map(quoted, players))} }}\n\n{{ {strategies} }}\n{'' if comment is None else quoted(comment)}\n"
+    people = " ".join(map(quoted, players))
+    head = f"NFG 1 {draw(st.sampled_from('RD'))} {quoted(title)} {{ {people} }}\n\n{{ {strategies} }}\n"
+    head += "" if comment is None else f"{quoted(comment)}\n"
     joint = int(np.prod(counts))
     payoffs = np.zeros((len(counts), *counts))
     if outcomes:
         table = draw(st.lists(row, min_size=1, max_size=4))
         chosen = draw(st.lists(st.integers(0, len(table)), min_size=joint, max_size=joint))
-        body = "{\n" + "\n".join(f'{{ "o" {comma.join(spelled(x, how) for x in own)} }}' for own in table) + "\n}\n" + " ".join(map(str, chosen))
+        body = (
+            "{\n"
+            + "\n".join(f'{{ "o" {comma.join(spelled(x, how) for x in own)} }}' for own in table)
+            + "\n}\n"
+            + " ".join(map(str, chosen))
+        )
         rows = [[fractions.Fraction(0)] * len(counts) if k == 0 else table[k - 1] for k in chosen]
     else:
         rows = draw(st.lists(row, min_size=joint, max_size=joint))
@@ -82,7 +101,11 @@ def test_what_is_written_is_read(tmp_path_factory, example):
 def test_what_is_cut_or_changed_is_refused_in_one_sentence(tmp_path_factory, example, data):
     text = example[0]
     place = data.draw(st.integers(0, len(text) - 1))
-    broken = text[:place] if data.draw(st.booleans()) else text[:place] + data.draw(st.sampled_from(['"', "{", "}", "x", "1/0 ", "1e999 ", "-"])) + text[place:]
+    broken = (
+        text[:place]
+        if data.draw(st.booleans())
+        else text[:place] + data.draw(st.sampled_from(['"', "{", "}", "x", "1/0 ", "1e999 ", "-"])) + text[place:]
+    )
     path = tmp_path_factory.mktemp("nfg") / "game.nfg"
     path.write_text(broken, encoding="utf-8", newline="")
     try:
@@ -96,7 +119,10 @@ def test_outcome_form_on_the_command_line(tmp_path, capsys):
     path.write_text(OUTCOMES, encoding="utf-8")
     assert cli.main(["solve", str(path), "--iterations", "10"]) == 0
     printed = capsys.readouterr().out
-    assert printed.startswith("outcomes: MarkovGame(agents=2, states=1, actions=(2, 2), horizon=1)\nkind: constant-sum: zero-sum after a shift")
+    assert printed.startswith(
+        "outcomes: MarkovGame(agents=2, states=1, actions=(2, 2), horizon=1)\nkind: constant-sum: zero-sum after a "
+        "shift"
+    )
     assert "agent 0: [u " in printed
     assert games.read(path).rewards[0, 0, 0].tolist() == [[3, 0], [0, 1.5]]
     assert equilibrium.solve_zero_sum(games.read(path))[1][0, 0] == pytest.approx(1)
@@ -109,9 +135,21 @@ def test_outcome_form_on_the_command_line(tmp_path, capsys):
         ("1 2 2 3", "1 2 2 4", "word N is '4', expected the number of an outcome from 0 to 3"),
         ("1 2 2 3", "1 2 2", "word N is 'its end', expected the number of an outcome"),
         ("1 2 2 3", "1 2 2 3 1", "word N is '1', expected the end after 4 joint strategies"),
-        ("3/2, 3/2", "3/2, three", "word N is 'three', expected a payoff: a whole number, a decimal or a fraction such as 3/2"),
-        ('"R" "C"', '"R"', "it has strategies of 2 players, expected one or more players with strategies each, and there are 1"),
-        ('{ "l" "r" }', "2999999", "it has 5999998 joint strategies of 2 players, expected at most 5000000 payoffs in all"),
+        (
+            "3/2, 3/2",
+            "3/2, three",
+            "word N is 'three', expected a payoff: a whole number, a decimal or a fraction such as 3/2",
+        ),
+        (
+            '"R" "C"',
+            '"R"',
+            "it has strategies of 2 players, expected one or more players with strategies each, and there are 1",
+        ),
+        (
+            '{ "l" "r" }',
+            "2999999",
+            "it has 5999998 joint strategies of 2 players, expected at most 5000000 payoffs in all",
+        ),
         ('{ "l" "r" }', "{ }", "it has a player without strategies, expected at least one"),
     ],
 )
@@ -127,5 +165,8 @@ def test_what_is_wrong_is_named(tmp_path, old, new, sentence):
 def test_openspiel_says_who_reads_them(tmp_path):
     path = tmp_path / "outcomes.nfg"
     path.write_text(OUTCOMES, encoding="utf-8")
-    with pytest.raises(ValueError, match=r"which OpenSpiel does not load: games\.read\(path\) reads \.nfg files, of payoff and of outcome form\.$"):
+    with pytest.raises(
+        ValueError,
+        match=r"which OpenSpiel does not load: games\.read\(path\) reads \.nfg files, of payoff and of outcome form\.$",
+    ):
         games.from_openspiel(f"nfg_game(filename={path})")

@@ -238,12 +238,30 @@ def test_games_already_loaded():
     ("name", "error", "sentence"),
     [
         ("goofspeil", UnknownNameError, "There is no OpenSpiel game 'goofspeil'; did you mean 'goofspiel'?"),
-        ("goofspiel(cards=3)", ValueError, "game is 'goofspiel(cards=3)', which OpenSpiel does not load: Unknown parameter 'cards'."),
-        ("kuhn_poker", ValueError, "game is 'kuhn_poker()' with imperfect information, expected one whose players see everything but each other's next move."),
-        ("goofspiel(imp_info=True,num_cards=3)", ValueError, "game is 'goofspiel(imp_info=True,num_cards=3)' with imperfect information, "),
+        (
+            "goofspiel(cards=3)",
+            ValueError,
+            "game is 'goofspiel(cards=3)', which OpenSpiel does not load: Unknown parameter 'cards'.",
+        ),
+        (
+            "kuhn_poker",
+            ValueError,
+            "game is 'kuhn_poker()' with imperfect information, expected one whose players see everything but each "
+            "other's next move.",
+        ),
+        (
+            "goofspiel(imp_info=True,num_cards=3)",
+            ValueError,
+            "game is 'goofspiel(imp_info=True,num_cards=3)' with imperfect information, ",
+        ),
         ("mfg_crowd_modelling", ValueError, "game is 'mfg_crowd_modelling()', "),
         ("markov_soccer", ValueError, "game is 'markov_soccer()', in which at least "),
-        ("goofspiel(num_cards=4)", ValueError, "game is 'goofspiel(num_cards=4)', which has 2832 states of up to 16 joint actions in step 3, and at least 3.9e+08 entries, expected at most 2.0e+07: choose smaller parameters or raise size_limit."),
+        (
+            "goofspiel(num_cards=4)",
+            ValueError,
+            "game is 'goofspiel(num_cards=4)', which has 2832 states of up to 16 joint actions in step 3, and at "
+            "least 3.9e+08 entries, expected at most 2.0e+07: choose smaller parameters or raise size_limit.",
+        ),
         (3, TypeError, "game is 3, expected the name of an OpenSpiel game, with its parameters in parentheses."),
     ],
 )
@@ -270,9 +288,14 @@ def test_keys_that_do_not_tell_states_apart():
 
 
 @pytest.mark.parametrize("key", ["text", "information"])
-@pytest.mark.parametrize("name", ["goofspiel(num_cards=3,points_order=random)", "goofspiel(num_cards=4,points_order=descending)"])
+@pytest.mark.parametrize(
+    "name", ["goofspiel(num_cards=3,points_order=random)", "goofspiel(num_cards=4,points_order=descending)"]
+)
 def test_keys_that_tell_all_make_the_game_of_the_histories(name, key):
-    first, second = (equilibrium.solve_zero_sum(game)[1][0] @ game.initial for game in (games.from_openspiel(name), games.from_openspiel(name, key=key)))
+    first, second = (
+        equilibrium.solve_zero_sum(game)[1][0] @ game.initial
+        for game in (games.from_openspiel(name), games.from_openspiel(name, key=key))
+    )
     assert first == pytest.approx(second, abs=1e-9)
 
 
@@ -281,11 +304,19 @@ def minimax(state):
         return state.returns()[0]
     if state.is_chance_node():
         return sum(chance * minimax(state.child(outcome)) for outcome, chance in state.chance_outcomes())
-    return (max if state.current_player() == 0 else min)(minimax(state.child(action)) for action in state.legal_actions())
+    return (max if state.current_player() == 0 else min)(
+        minimax(state.child(action)) for action in state.legal_actions()
+    )
 
 
 @settings(max_examples=15)
-@given(st.integers(1, 1000), st.floats(0.01, 0.9), st.sampled_from(["nim(pile_sizes=1;2)", "nim(pile_sizes=2;2)", "nim(pile_sizes=1;1;2)", "dots_and_boxes(num_rows=1,num_cols=1)"]))
+@given(
+    st.integers(1, 1000),
+    st.floats(0.01, 0.9),
+    st.sampled_from(
+        ["nim(pile_sizes=1;2)", "nim(pile_sizes=2;2)", "nim(pile_sizes=1;1;2)", "dots_and_boxes(num_rows=1,num_cols=1)"]
+    ),
+)
 def test_a_state_is_its_history_where_its_text_does_not_tell_what_is_paid(seed, noise, name):
     name = f"add_noise(epsilon={noise:.3f},seed={seed},game={name})"
     game = games.from_openspiel(name)
@@ -295,7 +326,8 @@ def test_a_state_is_its_history_where_its_text_does_not_tell_what_is_paid(seed, 
 
 
 class Doomed:
-    """A game of one player and chance, as far as `from_openspiel` looks: with chance 1/4 it ends with 8 before anyone moves."""
+    """A game of one player and chance, as far as `from_openspiel` looks: with chance 1/4 it ends with 8 before anyone
+    moves."""
 
     def __init__(self, real, path=()):
         self.real, self.path = real, path
@@ -362,7 +394,7 @@ def test_chance_may_end_a_game_before_anyone_moves():
 @pytest.mark.parametrize("name", ["chess", "connect_four", "tic_tac_toe", "markov_soccer"])
 def test_what_would_be_too_large_is_refused_before_it_is_there(name):
     tracemalloc.start()
-    with pytest.raises(ValueError, match=r"entries, expected at most 2\.0e\+07: choose smaller parameters or raise size_limit\.$|different histories"):
+    with pytest.raises(ValueError, match=r"entries, expected at most 2\.0e\+07: .*raise size_limit\.$|different histories"):
         games.from_openspiel(name)
     assert tracemalloc.get_traced_memory()[1] < 100e6
     tracemalloc.stop()
@@ -370,7 +402,12 @@ def test_what_would_be_too_large_is_refused_before_it_is_there(name):
 
 @pytest.mark.parametrize("limit", [1, 17, 100, 2000])
 def test_the_limit_counts_what_is_allocated(limit):
-    for name in ("matrix_rps", "nim(pile_sizes=1;2)", "goofspiel(num_cards=3,points_order=descending)", "oshi_zumo(coins=3,size=1,horizon=4)"):
+    for name in (
+        "matrix_rps",
+        "nim(pile_sizes=1;2)",
+        "goofspiel(num_cards=3,points_order=descending)",
+        "oshi_zumo(coins=3,size=1,horizon=4)",
+    ):
         try:
             game = games.from_openspiel(name, size_limit=limit)
         except ValueError:

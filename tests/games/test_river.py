@@ -296,5 +296,7 @@ def test_hands_that_hold_a_card_of_the_board_are_dealt_in_no_view(seed, betting,
 
 def test_a_range_of_dead_hands_only_is_refused():
     strengths = cards.hand_ranks(range(5))
-    with pytest.raises(ValueError, match=r"^reach\[1\] is 0 for every hand, expected a range with at least one hand\.$"):
+    with pytest.raises(
+        ValueError, match=r"^reach\[1\] is 0 for every hand, expected a range with at least one hand\.$"
+    ):
         RiverGame(cards.HANDS, strengths, [np.ones(1326), strengths == -1], 1.0)
