@@ -1,7 +1,6 @@
 """The command line: ``marlpaper reproduce | figures | claims | check | falsify | sweep | solve | fetch | compare``."""
 
 import argparse
-import ast
 import contextlib
 import os
 import pathlib
@@ -9,7 +8,7 @@ import sys
 
 # Only what every command needs is imported here: the pipeline needs the book's packages, and takes a second to load.
 from marlpaper import results, storage
-from marlpaper.lookup import UnknownNameError, require
+from marlpaper.lookup import UnknownNameError, literal, require
 
 __all__ = ["main"]
 
@@ -44,7 +43,7 @@ def main(arguments=None):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as problem:
-        sentence = storage.complaint(problem)
+        sentence = storage.complaint(problem) or (str(problem) if problem.errno is None else None)
         if sentence is None:
             raise
         print(f"marlpaper: {sentence}", file=sys.stderr)
@@ -74,14 +73,14 @@ def _add_chapters(command):
     all_of_it = command(_reproduce, "reproduce", "execute the notebooks that changed, then write the ledger", running)
     all_of_it.add_argument("notebooks", nargs="*", metavar="NOTEBOOK", help="names of notebooks (default: all)")
     all_of_it.add_argument(
-        "--param", action="append", default=[], type=_parameter, metavar="NAME=VALUE",
+        "-p", "--param", action="append", default=[], type=_parameter, metavar="NAME=VALUE",
         help="run with another value of a parameter, into the folder runs/; may be repeated",
     )  # fmt: skip
     command(_figures, "figures", "execute every notebook that makes figures, if it changed", running)
     grid = command(_sweep, "sweep", "execute a notebook on a grid of parameters, on all cores or a Dask cluster")
     grid.add_argument("notebook", metavar="NOTEBOOK", help="name of a notebook")
     grid.add_argument(
-        "--param", action="append", default=[], metavar="NAME=VALUES",
+        "-p", "--param", action="append", default=[], metavar="NAME=VALUES",
         help="a range a:b without b, or values separated by commas; several make the product",
     )  # fmt: skip
     grid.add_argument("--jobs", type=_positive, metavar="N", help="worker processes here (default: all cores; 1: no Dask)")
@@ -117,7 +116,17 @@ def _add_claims(command):
 def _add_games(command):
     """Commands that take games of one's own, or of others."""
     own = command(_solve, "solve", "learn a game of one's own: its kind, the gap curve, the policy")
-    own.add_argument("game", metavar="GAME", help="a .toml or .npz file, or the name of a game of data/games")
+    own.add_argument(
+        "game",
+        metavar="GAME",
+        help="a .toml, .npz or .nfg (Gambit) file, the name of a game of data/games, or openspiel:NAME",
+    )
+    own.add_argument(
+        "--state-key",
+        default="history",
+        metavar="KEY",
+        help="what tells states of OpenSpiel apart: history, information or text (default: history)",
+    )
     own.add_argument("--learner", metavar="NAME", help="e.g. optimistic-mirror-descent, q-ascent (default: what suits the game)")
     own.add_argument("--iterations", type=_positive, default=1000, metavar="T", help="default: 1000")
     own.add_argument("--step-size", type=float, metavar="ETA", help="default: a rule of the learner, which the report tells")
@@ -166,10 +175,7 @@ def _parameter(text):
     name, sign, value = text.partition("=")
     if not sign or not name.isidentifier():
         raise argparse.ArgumentTypeError(f"{text!r} is given, but name=value was expected")
-    try:
-        return name, ast.literal_eval(value)
-    except (ValueError, SyntaxError):
-        return name, value
+    return name, literal(value)
 
 
 def _claims(options):
@@ -303,7 +309,7 @@ def _solve(options):
         return solve_report.command(options)
     except UnknownNameError:
         raise
-    except (TypeError, ValueError, OSError) as problem:
+    except (ImportError, TypeError, ValueError, OSError) as problem:
         print(f"marlpaper: {problem}", file=sys.stderr)
         return 1
 

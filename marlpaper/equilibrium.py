@@ -1,7 +1,7 @@
 r"""Ground truth by other means: exact equilibria by linear programming.
 
-Independent of the learners on purpose. A zero-sum Markov game of finite horizon is solved by backward induction;
-each stage is a matrix game, and a matrix game is a linear programme:
+Independent of the learners on purpose. A zero-sum Markov game of finite horizon is solved by backward induction, a
+discounted one by Shapley's iteration; each stage is a matrix game, and a matrix game is a linear programme:
 maximise $v$ subject to $\sum_ax_aQ_{ab}\ge v$ for every column $b$, $x\in\Delta(A)$. Its dual variables are the
 min-player's policy. Every matrix is first mapped affinely to $[0,1]$: neither units nor a shift change an equilibrium, and
 the solvers' tolerances are absolute. All stages of a step (games × states) go to SciPy's HiGHS as one block-diagonal programme.
@@ -9,40 +9,63 @@ the solvers' tolerances are absolute. All stages of a step (games × states) go 
 
 import numpy as np
 
-from marlpaper import validation
+from marlpaper import evaluate, validation
+from marlpaper.games.tabular import MarkovGame, shifted
 
 CHUNK = 256
 RESIDUAL = 1e-10
 """What both players together may gain by deviating from an answer of quantecon, in units of the spread."""
 VALUE_TOLERANCE = 1e-9
 """How well the value of a matrix game is known that a linear programme solves, in units of the spread."""
+PATIENCE = 100
+"""Steps of Shapley's iteration without a smaller error, after which rounding is all that is left."""
+EXTREME_LIMIT = 10
+"""Actions of each player of a game whose extreme equilibria are enumerated: their number grows exponentially."""
+EXTREME_GAP = 1e-9
+"""What a player may gain by deviating from an enumerated equilibrium, in units of the spread."""
 SADDLE_TOLERANCE = 1e-12
 r"""Of a matrix in units of its own spread (largest entry - smallest entry): a smaller $\min\max-\max\min$ is a pure saddle."""
 
 
-def solve_zero_sum(game, solver="highs"):
-    """Exact Nash equilibrium of finite-horizon zero-sum Markov games.
+def solve_zero_sum(game, solver="highs", tolerance=1e-8):
+    r"""Nash equilibrium of zero-sum Markov games, exact but for a guaranteed error.
 
     Parameters
     ----------
     game : MarkovGame
-        Zero-sum, finite horizon; any batch axes.
+        Zero-sum or constant-sum; any batch axes.
     solver : str
         As in `matrix_games`.
+    tolerance : float
+        Largest error of the values of a discounted game, as a part of the largest possible spread of returns,
+        $(\max r-\min r)/(1-\gamma)$. Not used with a finite horizon, where there is nothing to iterate.
 
     Returns
     -------
     policy : tuple of arrays (..., H, S, A), (..., H, S, B)
+        Without the `H` axis in discounted games.
     values : array (..., H, S)
-        $V_h^\\star(s)$ of the max-player.
+        $V_h^\star(s)$ of the max-player, agent 0, in the units of its rewards.
 
     Raises
     ------
     ValueError
-        If the game is not zero-sum with a finite horizon.
+        If the game is not zero-sum or constant-sum, or has no table of transitions.
+    ArithmeticError
+        If rounding keeps the error of a discounted game above the tolerance.
+
+    Notes
+    -----
+    Discounted games: Shapley's operator $V\mapsto\mathrm{val}(r+\gamma PV)$, each step carried on to the value of the
+    max-player's best response to the stage equilibria (Hoffman and Karp 1966), from above. It ends when the best
+    responses to both players' stage equilibria, computed exactly, enclose $V^\star$ tightly enough:
+    $V^{\mu,\dagger}\le V^\star\le V^{\dagger,\nu}$.
     """
-    if not game.is_zero_sum or game.horizon is None:
-        raise ValueError(f"game is {game!r}, expected a zero-sum game with a finite horizon.")
+    game = shifted(game)
+    if not hasattr(game, "transitions"):
+        raise ValueError(f"game is {game!r}, expected a zero-sum game with a table of transitions.")
+    if game.horizon is None:
+        return _shapley(game, solver, validation.positive("tolerance", tolerance))
     reward = game.agent_rewards(0)
     following = np.zeros(game.batch + (game.states,))
     steps = []
@@ -52,6 +75,32 @@ def solve_zero_sum(game, solver="highs"):
         following = steps[-1][2]
     rows, columns, values = zip(*steps[::-1], strict=True)
     return (np.stack(rows, -3), np.stack(columns, -3)), np.stack(values, -2)
+
+
+def _shapley(game, solver, tolerance):
+    """Equilibrium and values of discounted zero-sum games, enclosed by best responses."""
+    reward, kernel = game.agent_rewards(0), game.transitions
+    body = tuple(range(len(game.batch), reward.ndim))
+    middle = (reward.min(body, keepdims=True) + reward.max(body, keepdims=True)) / 2
+    reward = reward - middle  # a constant would cost digits
+    centred = MarkovGame(np.stack([reward, -reward], len(game.batch)), kernel, game.initial, game.discount)
+    allowed = tolerance * np.ptp(reward, axis=body)[..., None] / (1 - game.discount)
+    values, least, waited = np.zeros(game.batch + (game.states,)), np.inf, 0
+    while waited < PATIENCE:
+        *policy, _ = matrix_games(reward + game.discount * np.einsum("...sabt,...t->...sab", kernel, values), solver)
+        above, below = np.moveaxis(evaluate.best_response_values(centred, policy), -2, 0) * np.reshape(
+            [1, -1], (2,) + (1,) * values.ndim
+        )
+        error = (above - below) / 2
+        if (error <= allowed).all():
+            return tuple(policy), (above + below) / 2 + middle.reshape(game.batch + (1,)) / (1 - game.discount)
+        worst = np.divide(error, allowed, out=np.zeros_like(error), where=allowed > 0).max()
+        least, waited = (worst, 0) if worst < least else (least, waited + 1)
+        values = above
+    raise ArithmeticError(
+        f"the values of {game!r} are known within {least * tolerance:.1e} of the spread of returns only, expected "
+        f"{tolerance:.1e}: allow a larger tolerance."
+    )
 
 
 def of_stages(game, stages):
@@ -199,6 +248,82 @@ def _linear_programme(payoffs):
     x = np.maximum(result.x.reshape(count, rows + 1)[:, :rows], 0)
     y = np.maximum(-result.ineqlin.marginals.reshape(count, columns), 0)
     return x / x.sum(-1, keepdims=True), y / y.sum(-1, keepdims=True)
+
+
+def bimatrix_equilibria(payoffs):
+    r"""All extreme Nash equilibria of a two-player game: every other one is a mixture of extreme ones of one component.
+
+    Parameters
+    ----------
+    payoffs : array (2, A, B)
+        At most EXTREME_LIMIT actions of each player.
+
+    Returns
+    -------
+    equilibria : list of pairs of arrays (A,), (B,)
+        In the order of the first player's mixture, pure actions of low number first. Enumerated by quantecon, with
+        each table mapped to [0, 1], and checked: neither player gains more than EXTREME_GAP of the spread of its
+        payoffs.
+    complete : bool
+        False for degenerate games, where some mixture has more best responses than actions, and the enumeration may
+        miss equilibria.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `payoffs` has another shape, an entry that is not a finite number, or too many actions.
+    ModuleNotFoundError
+        If quantecon is not installed.
+    """
+    payoffs = validation.array("payoffs", payoffs)
+    if payoffs.ndim != 3 or len(payoffs) != 2 or not 1 <= min(payoffs.shape) <= max(payoffs.shape) <= EXTREME_LIMIT:
+        raise ValueError(
+            f"payoffs has shape {payoffs.shape}, expected (2, A, B) with 1 to {EXTREME_LIMIT} actions of each player."
+        )
+    try:
+        from quantecon import game_theory
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError(
+            "bimatrix_equilibria needs quantecon, which is not installed: pip install quantecon.", name="quantecon"
+        ) from None
+    first, second = _to_unit(payoffs)[0]
+    if 1 in first.shape:  # one player's best responses, which need no enumeration
+        found, complete = _against_one(first, second), True
+    else:
+        players = game_theory.Player(first), game_theory.Player(second.T.copy())
+        found, complete = game_theory.vertex_enumeration(game_theory.NormalFormGame(players)), not (
+            _has_ties(first) or _has_ties(second.T)
+        )
+    good = []
+    for x, y in found:
+        gains = (first @ y).max() - x @ first @ y, (x @ second).max() - x @ second @ y
+        known = any(np.abs(x - a).max() + np.abs(y - b).max() < EXTREME_GAP for a, b in good)
+        if max(gains) <= EXTREME_GAP and not known:
+            good.append((x, y))
+    return sorted(good, key=lambda pair: tuple(-np.round(np.concatenate(pair), 9))), complete
+
+
+def _has_ties(payoffs):
+    """Whether some mixture of the columns has more best rows than columns: a corner of the best-response polytope is
+    then on too many sides."""
+    from scipy import spatial
+
+    rows, columns = payoffs.shape
+    payoffs = payoffs + 1
+    sides = np.block([[payoffs, -np.ones((rows, 1))], [-np.eye(columns), np.zeros((columns, 1))]])
+    inside = np.full(columns, 0.25 / columns)
+    polytope = spatial.HalfspaceIntersection(sides, inside)
+    corners = polytope.intersections
+    tight = np.abs(corners @ sides[:, :-1].T + sides[:, -1]) < EXTREME_GAP
+    return bool((tight.sum(-1) > columns).any())
+
+
+def _against_one(first, second):
+    """Extreme equilibria where one player has a single action."""
+    best = first.T[0] if first.shape[1] == 1 else second[0]
+    one = np.ones(1)
+    pure = [np.eye(len(best))[k] for k in np.flatnonzero(best >= best.max() - EXTREME_GAP)]
+    return [(p, one) if first.shape[1] == 1 else (one, p) for p in pure]
 
 
 def cce_polytope(payoffs):

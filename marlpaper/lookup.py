@@ -1,8 +1,9 @@
-"""Names that a person typed: found, or answered with the nearest one that exists."""
+"""Names and values that a person typed: names are found, or answered with the nearest one that exists."""
 
+import ast
 import difflib
 
-__all__ = ["UnknownNameError", "require"]
+__all__ = ["UnknownNameError", "literal", "require"]
 
 
 class UnknownNameError(KeyError, ValueError):
@@ -40,3 +41,27 @@ def require(kind, name, known):
     close = difflib.get_close_matches(str(name), known, n=1)
     hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(known) or 'none'}."
     raise UnknownNameError(f"There is no {kind} {name!r}; {hint}")
+
+
+def literal(text):
+    """What a typed value means: a truth value, a Python literal, else the text itself.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    object
+
+    Examples
+    --------
+    >>> literal("false"), literal("1e-3"), literal("'1'"), literal("best")
+    (False, 0.001, '1', 'best')
+    """
+    if text.casefold() in ("true", "false"):
+        return text.casefold() == "true"
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return text

@@ -8,6 +8,7 @@ import contextlib
 import itertools
 import logging
 import multiprocessing
+import re
 
 from marlpaper import validation
 from marlpaper.lookup import UnknownNameError
@@ -20,6 +21,9 @@ AHEAD = 2
 AT_LEAST = 16
 """Tasks queued on a cluster that has few workers or none yet: an adaptive cluster grows with its queue."""
 
+HOST = r"\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?"
+ADDRESS = re.compile(rf"(?:(?:tcp|tls|ws|wss|ucx|ucxx)://)?(?:{HOST}):(?P<port>[0-9]{{1,5}})/?")
+LARGEST_PORT = 65_535
 PATIENCE = "30s"
 """How long a scheduler may take to answer."""
 
@@ -125,12 +129,24 @@ def _executor(jobs, scheduler):
 
 def _client(scheduler):
     distributed = _distributed()
+    if isinstance(scheduler, str):
+        _check_address(scheduler)
     # Its account of a lost scheduler is a traceback; who waits for the result is told anyway.
     logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
     try:
         return distributed.Client(scheduler, set_as_default=False, timeout=PATIENCE)
-    except (OSError, ValueError):
+    except (OSError, OverflowError, TypeError, ValueError):
         raise UnknownNameError(f"There is no Dask scheduler at {scheduler!r}: 'dask scheduler' starts one and prints its address.") from None
+
+
+def _check_address(scheduler):
+    """Raise an `UnknownNameError` for what can be no address, at once: Dask would try it until its patience is over."""
+    found = ADDRESS.fullmatch(scheduler)
+    if not found or not 0 < int(found["port"]) <= LARGEST_PORT:
+        raise UnknownNameError(
+            f"scheduler is {scheduler!r}, but an address was expected: protocol, host and port, e.g. "
+            f"tcp://10.0.0.5:8786."
+        )
 
 
 def _distributed():

@@ -5,13 +5,18 @@ import pathlib
 
 import numpy as np
 
-from marlpaper import evaluate, figures, games, results, validation
+from marlpaper import equilibrium, evaluate, figures, games, results, validation
 from marlpaper.games import files
 from marlpaper.lookup import UnknownNameError
 from marlpaper.solve import METHODS, solve
 
 ROWS = 12
 """Rows of the policy that are printed; `--json` has all."""
+SPIEL = "openspiel:"
+LONGEST_NAME = 40
+"""Characters of a state's name that are printed."""
+ROUNDING = 1e-12
+"""Of gaps, as a part of the range of returns."""
 FORMATS = (".png", ".svg", ".pdf")
 
 
@@ -20,7 +25,7 @@ def command(options):
     validation.whole("seed", options.seed, 0)
     if options.plot is not None:
         _plot_path(options.plot)
-    game, title, labels = find(options.game)
+    game, title, labels = find(options.game, options.state_key)
     solution = solve(game, options.learner, options.iterations, options.step_size, np.random.default_rng(options.seed))
     if options.json:
         print(results.to_json(summary(solution, title)), end="")
@@ -31,8 +36,14 @@ def command(options):
     return 0
 
 
-def find(name):
-    """The game that a word means: a file that ends in .toml or .npz, else a game of `data/games`.
+def find(name, state_key="history"):
+    """The game that a word means: a file, ``openspiel:`` and the name of a game there, else a game of `data/games`.
+
+    Parameters
+    ----------
+    name : str
+    state_key : str
+        `key` of `games.from_openspiel`.
 
     Returns
     -------
@@ -40,14 +51,26 @@ def find(name):
     title : str
     labels : dict
         What a table's file says, with the names of states and actions; empty for families and arrays.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such file or game.
     """
+    if name.startswith(SPIEL):
+        game = games.from_openspiel(name.removeprefix(SPIEL), key=state_key)
+        return game, game.source, {}
     path = pathlib.Path(name)
-    if path.suffix not in (".toml", ".npz"):
-        game, content = games.load(name), games.describe(name)
+    if path.suffix in files.ENDINGS:
+        if not path.is_file():
+            raise UnknownNameError(f"There is no file {name!r}.")
+        game, content = files.read_labelled(path)
     elif path.is_file():
-        game, content = games.read(path), files.read_toml(path) if path.suffix == ".toml" else {}
+        raise UnknownNameError(
+            f"{name!r} is a file of a kind that is not read, expected a name that ends in {', '.join(files.ENDINGS)}."
+        )
     else:
-        raise UnknownNameError(f"There is no file {name!r}.")
+        game, content = games.load(name), games.describe(name)
     # The names in a family's file were not compared with the game.
     return game, str(content.get("title", path.stem)), {} if "family" in content else content
 
@@ -70,17 +93,32 @@ def text(solution, title, labels=None, given_step_size=False):
     str
     """
     method, run = METHODS[solution.learner], solution.run
-    rule = "" if given_step_size else f", the default: {method.rule}"
+    one = isinstance(solution.step_size, float)
+    rule = (
+        ""
+        if given_step_size
+        else f", the default: {method.rule}" if one else f", the default for each agent: {method.rule}"
+    )
+    size = f"{solution.step_size:.4g}" if one else ", ".join(f"{step:.4g}" for step in solution.step_size)
     lines = [
         f"{title}: {solution.game!r}",
         f"kind: {solution.kind}",
-        f"learner: {solution.learner}, {run.parameters['iterations']} iterations, step size {solution.step_size:.4g}{rule}",
+        f"learner: {solution.learner}, {run.parameters['iterations']} iterations, step size {size}{rule}",
     ]
     if not method.covered(solution.game, solution.kind):
         lines.append("note: no theorem of the papers covers this learner on this kind of game, its gap need not fall")
-    lines += ["", f"iteration   {method.gap} ({method.output})"]
-    lines += [f"{t:9d}   {_number(gap)}" for t, gap in zip(run.checkpoints, run.gaps, strict=True)]
-    return "\n".join([*lines, "", *_policy_lines(solution, labels or {})])
+    lines += ["", f"iteration   of the range   {method.gap} ({method.output})"]
+    lines += [
+        f"{t:9d}   {'0' if _is_rounding(part) else f'{part:.2g}':>12}   "
+        f"{'0 up to rounding' if _is_rounding(part) else f'{gap:.4g}'}"
+        for t, gap, part in zip(run.checkpoints, run.gaps, solution.relative_gaps, strict=True)
+    ]
+    if not one:
+        lines.append(
+            "ranges of returns: "
+            + ", ".join(f"agent {agent} {width:.4g}" for agent, width in enumerate(solution.ranges))
+        )
+    return "\n".join([*lines, "", *_policy_lines(solution, labels or {}), *_equilibrium_lines(solution, labels or {})])
 
 
 def summary(solution, title):
@@ -108,6 +146,8 @@ def summary(solution, title):
         "checkpoints": run.checkpoints,
         "gaps": run.gaps,
         "gap": solution.gap,
+        "ranges": solution.ranges,
+        "relative_gaps": solution.relative_gaps,
         "policy_is": _policy_name(solution),
         "policy": solution.policy,
     }
@@ -124,7 +164,7 @@ def plot(solution, title, path):
     path = _plot_path(path)
     method, run = METHODS[solution.learner], solution.run
     figure, axes = figures.canvas(height=3.2)
-    axes.plot(run.checkpoints, np.maximum(run.gaps, 1e-16), marker="o")
+    axes.plot(run.checkpoints, np.maximum(run.gaps, 1e-16 * solution.ranges.max()), marker="o")
     axes.set(xscale="log", yscale="log", xlabel="iteration", ylabel=method.gap.split(",")[0], title=f"{title}, {solution.learner}")
     buffer = io.BytesIO()
     figure.savefig(buffer, format=path.suffix[1:])
@@ -151,14 +191,50 @@ def _policy_lines(solution, labels):
     timed = game.horizon is not None
     reached = [tuple(index) for index in np.argwhere(visits > 1e-12)]
     states = labels.get("states") or [str(state) for state in range(game.states)]
+    spoken = getattr(game, "state_names", None)
     lines = [f"policy ({_policy_name(solution)}) in the states it reaches:"]
     for index in reached[:ROWS]:
         step = f"step {index[0] + 1}  " if timed else ""
         rows = "  ".join(f"agent {agent}: {_row(part[index], agent, labels)}" for agent, part in enumerate(solution.policy))
-        lines.append(f"  {step}{states[index[-1]]}  {rows}")
+        name = states[index[-1]] if spoken is None else spoken[index[0]][index[-1]]
+        lines.append(f"  {step}{_short(name)}  {rows}")
     if len(reached) > ROWS:
         lines.append(f"  ... and {len(reached) - ROWS} more rows: --json has all")
     return lines
+
+
+def _equilibrium_lines(solution, labels):
+    """Which of its equilibria learning went to, of a small game of two players with one decision."""
+    game = solution.game
+    if (
+        game.agents != 2
+        or game.states != 1
+        or game.horizon != 1
+        or solution.kind.zero_sum
+        or max(game.actions) > equilibrium.EXTREME_LIMIT
+    ):
+        return []
+    try:
+        extremes, complete = equilibrium.bimatrix_equilibria(game.rewards[:, 0, 0])
+    except ModuleNotFoundError as error:
+        return [f"equilibria: {error}"]
+    if not extremes:
+        return []
+    learned = [part[0, 0] for part in solution.policy]
+    distances = [max(np.abs(p - q).sum() / 2 for p, q in zip(learned, extreme, strict=True)) for extreme in extremes]
+    nearest = int(np.argmin(distances))
+    rows = "  ".join(f"agent {agent}: {_row(part, agent, labels)}" for agent, part in enumerate(extremes[nearest]))
+    return [
+        f"nearest of {'' if complete else 'at least '}{len(extremes)} extreme "
+        f"equilibri{'um' if len(extremes) == 1 else 'a'}, at distance {distances[nearest]:.2g} (total variation):",
+        f"  {rows}",
+    ]
+
+
+def _short(name):
+    """A name in one line: OpenSpiel draws boards."""
+    name = " ".join(name.split())
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 3]}..."
 
 
 def _row(row, agent, labels):
@@ -168,5 +244,6 @@ def _row(row, agent, labels):
     return "[" + ", ".join(f"{name} {p:.3f}" for name, p in zip(names[agent], row, strict=True)) + "]"
 
 
-def _number(gap):
-    return "0 up to rounding" if abs(gap) < 1e-12 else f"{gap:.4g}"
+def _is_rounding(part):
+    """Whether a gap, as a part of the range of returns, is no more than rounding."""
+    return abs(part) < ROUNDING

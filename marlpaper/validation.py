@@ -8,7 +8,12 @@ import os
 
 import numpy as np
 
-PROBABILITY_TOLERANCE = 1e-8
+PROBABILITY_TOLERANCE = 1e-6
+"""How far a row may be from summing to 1: what nine typed digits and float32 leave. It is divided by its sum."""
+RANGE_TOLERANCE = 1e-8
+"""How far an entry may be outside its range: all ranges are of length 1 or 2, or endless."""
+SUM_ROUNDING = 8 * np.finfo(float).eps
+"""Rows that sum to 1 up to this are left as they are."""
 SIZE_LIMIT = 1_000_000
 LARGEST = 1e100
 """Numbers beyond this overflow as soon as they are multiplied, and are taken for mistakes."""
@@ -69,14 +74,26 @@ def within(name, value, low, high):
     ValueError
         Naming the first entry outside the range.
     """
-    bad = (value < low - PROBABILITY_TOLERANCE) | (value > high + PROBABILITY_TOLERANCE)
+    bad = (value < low - RANGE_TOLERANCE) | (value > high + RANGE_TOLERANCE)
     if np.any(bad):
         raise ValueError(f"{name}{_first(bad)} is {value[bad].flat[0]:.6g}, expected a number in [{low:g}, {high:g}].")
     return value
 
 
 def distributions(name, value):
-    """`value` unchanged if its last axis holds probability distributions.
+    """`value` if its last axis holds probability distributions, divided by their sums if those are 1 but for typed
+    digits.
+
+    Parameters
+    ----------
+    name : str
+    value : array (..., n)
+        Rows that sum to 1 within PROBABILITY_TOLERANCE: of nine digits, or float32.
+
+    Returns
+    -------
+    array (..., n)
+        Rows that sum to 1 up to rounding. `value` itself if they already do.
 
     Raises
     ------
@@ -90,7 +107,20 @@ def distributions(name, value):
     off = np.abs(totals - 1) > PROBABILITY_TOLERANCE
     if off.any():
         raise ValueError(f"{name}{_first(off)} sums to {totals[off].flat[0]:.9g}, expected a distribution that sums to 1.")
-    return value
+    if not (np.abs(totals - 1) > SUM_ROUNDING).any():
+        return value
+    once = _once(value)  # many games may share one kernel, which stays one
+    return np.broadcast_to(once / once.sum(-1, keepdims=True), value.shape)
+
+
+def _once(value):
+    """A view of `value` in which axes along which it repeats itself have length 1."""
+    return value[
+        tuple(
+            slice(0, 1) if stride == 0 and axis < value.ndim - 1 else slice(None)
+            for axis, stride in enumerate(value.strides)
+        )
+    ]
 
 
 def broadcast(name, value, shape):

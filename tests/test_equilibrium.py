@@ -202,11 +202,11 @@ def test_equilibria_of_stages_never_move(actions):
     assert_allclose(start[0][4:], np.broadcast_to(equilibrium.solve_zero_sum(game)[0][0], start[0][4:].shape), atol=1e-9)
 
 
-@pytest.mark.parametrize("name", ["general", "discounted"])
+@pytest.mark.parametrize("name", ["general", "river"])
 def test_games_it_cannot_solve(name):
-    rng = np.random.default_rng(2)
-    game = games.load("table-2") if name == "general" else games.random_game(rng, discount=0.5)
-    with pytest.raises(ValueError, match=r"^game is MarkovGame\(.*\), expected a zero-sum game with a finite horizon\.$"):
+    game = games.load("table-2") if name == "general" else games.load("river-endgame")
+    expected = "game of two agents" if name == "general" else "game with a table of transitions"
+    with pytest.raises(ValueError, match=rf"^game is \w+\(.*\), expected a zero-sum (or constant-sum )?{expected}\.$"):
         equilibrium.solve_zero_sum(game)
 
 

@@ -8,7 +8,7 @@ import nbformat
 import pytest
 
 from marlpaper.pipeline import Project
-from marlpaper.pipeline.execute import MYST
+from marlpaper.pipeline.edits import MYST
 from marlpaper.pipeline.scrub import incomplete, scrub
 
 PROJECT = Project()

@@ -146,8 +146,8 @@ def test_the_report(capsys):
     assert lines[0] == "The fishery: MarkovGame(agents=2, states=2, actions=(2, 2), horizon=6)"
     assert lines[1].startswith("kind: not a Markov potential game (4-cycle defect 0.")
     assert lines[2] == f"learner: correlated-mirror-descent, 200 iterations, step size {found.step_size:.4g}, the default: 4 / spread of returns"
-    assert lines[4] == "iteration   CCE-gap, largest of the agents (certified correlated policy)"
-    assert lines[5 + len(found.run.gaps) - 1].split() == ["200", f"{found.gap:.4g}"]
+    assert lines[4] == "iteration   of the range   CCE-gap, largest of the agents (certified correlated policy)"
+    assert lines[5 + len(found.run.gaps) - 1].split() == ["200", f"{found.relative_gaps[-1]:.2g}", f"{found.gap:.4g}"]
     first = found.policy[0][0, 0]
     assert lines[-11] == "  step 1  plenty  " + "  ".join(f"agent {i}: [spare {first[0]:.3f}, haul {first[1]:.3f}]" for i in (0, 1))
 

@@ -62,7 +62,7 @@ def test_bad_input(call, error, message):
 
 def test_good_input_comes_back():
     assert validation.array("q", [[1, 2]]).tolist() == [[1.0, 2.0]]
-    given = np.array([[0.5, 0.5], [1 - 1e-10, 0]])
+    given = np.array([[0.5, 0.5], [1 - 1e-15, 0]])
     assert validation.distributions("p", given) is given
     assert validation.within("p", given, 0, 1) is given
     assert validation.ending("p", given, (2, 2)) is given

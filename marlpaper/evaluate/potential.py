@@ -36,7 +36,9 @@ def potential_defect(game, rng, draws=4, draw=None):
     -------
     array (...)
         The largest difference over pairs, states and draws, as a part of the largest possible spread of values,
-        $(\max r-\min r)/(1-\gamma)$ or $H(\max r-\min r)$. Rounding leaves about 1e-15.
+        $(\max r-\min r)/(1-\gamma)$ or $H(\max r-\min r)$, over all agents or, if that is less, twice that of the
+        pair's wider one: a constant in one agent's rewards, or another agent's larger unit, hides nothing. Rounding
+        leaves about 1e-15 if the rewards have all their digits; a constant of 1e9 in them takes nine.
     """
     validation.whole("draws", draws, 1)
     validation.generator("rng", rng)
@@ -44,15 +46,19 @@ def potential_defect(game, rng, draws=4, draw=None):
     if draw is None:
         draw = functools.partial(game.random_policy, concentration=0.5)
     states = tuple(range(-1 - len(game.time), 0))
+    rewards = game.rewards  # structured games form them anew
+    length = game.horizon or 1 / (1 - (game.discount or 0))
+    everyone, own = (
+        length * np.ptp(rewards, axis=tuple(range(len(game.batch) + first, rewards.ndim))) for first in (0, 1)
+    )
     for _ in range(draws):
         first, second = (draw(rng) for _ in range(2))
         for j in range(game.agents):
             for i in range(j):
                 difference = _second_difference(game, first, second, i, j)
-                worst = np.maximum(worst, np.abs(difference).max(states))
-    axes = tuple(range(len(game.batch), game.rewards.ndim))
-    spread = np.ptp(game.rewards, axis=axes) * (game.horizon or 1 / (1 - (game.discount or 0)))
-    return worst / np.where(spread > 0, spread, 1)
+                spread = np.minimum(everyone, 2 * np.maximum(own[..., i], own[..., j]))
+                worst = np.maximum(worst, np.abs(difference).max(states) / np.where(spread > 0, spread, np.inf))
+    return worst
 
 
 def _second_difference(game, first, second, i, j):

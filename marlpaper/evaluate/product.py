@@ -23,7 +23,7 @@ from marlpaper.evaluate.values import _best_discounted, averaged_q, best_respons
 from marlpaper.games.product import ProductGame, checked_product
 
 EXACT = 1e-13
-"""Relative to 1 + |V|: where rounding begins."""
+"""Relative to |V| + min(1, |V|): where rounding begins."""
 
 FEEDBACK = 1e-9
 """The same for the feedback of learners, which start from a guess that is nearly as good."""
@@ -273,7 +273,8 @@ def _fixed_point(update, values, discount, tolerance):
         low, high = change.min(-1, keepdims=True), change.max(-1, keepdims=True)
         values = values + change + factor * (low + high) / 2
         error = (factor * (high - low) / 2).max()
-        if error <= tolerance * (1 + np.abs(values).max()) or error > (1 + discount) / 2 * last:
+        size = np.abs(values).max()
+        if error <= tolerance * (min(1.0, size) + size) or error > (1 + discount) / 2 * last:
             return values
         last = error
 

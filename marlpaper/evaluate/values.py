@@ -190,6 +190,10 @@ IMPROVEMENT = 1e-13
 """Policy iteration ends where no value grows by more than this part of the largest one: such a gain is rounding."""
 
 
+LARGE_CONSTANT = 100.0
+"""Times the spread of the rewards: a larger constant in them costs digits."""
+
+
 def _solve(kernel, right, discount):
     r"""$(I-\gamma P)^{-1}$ `right`, batched; kernel (..., S, S), right (..., S)."""
     system = np.eye(kernel.shape[-1]) - discount * kernel
@@ -205,6 +209,15 @@ def _best_finite(rewards, kernel, discount):
 
 
 def _best_discounted(rewards, kernel, discount):
+    """Values of the best policy; a large constant in all rewards is taken out first, so that it does not hide what is
+    gained."""
+    low, high = (extreme((-2, -1), keepdims=True) for extreme in (rewards.min, rewards.max))
+    middle = (low + high) / 2
+    constant = np.where(np.abs(middle) > LARGE_CONSTANT * (high - low), middle, 0.0)
+    return _best_centred(rewards - constant, kernel, discount) + constant[..., 0] / (1 - discount)
+
+
+def _best_centred(rewards, kernel, discount):
     rewards, _ = np.broadcast_arrays(rewards, kernel[..., 0])
     values = _solve(kernel[..., 0, :], rewards[..., 0], discount)
     while True:

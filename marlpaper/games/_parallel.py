@@ -1,5 +1,7 @@
 """The environment behind `to_pettingzoo`: apart, because it cannot be defined without PettingZoo."""
 
+import numbers
+
 import numpy as np
 from gymnasium.spaces import Discrete, MultiDiscrete
 from pettingzoo import ParallelEnv
@@ -11,8 +13,8 @@ class GameEnvironment(ParallelEnv):
     metadata = {"name": "marlpaper_game_v0", "render_modes": []}
     render_mode = None
 
-    def __init__(self, game):
-        self.game = game
+    def __init__(self, game, strict):
+        self.game, self.strict = game, strict
         self.possible_agents = [f"agent_{i}" for i in range(game.agents)]
         self.agents = []
         seen = Discrete(game.states) if game.horizon is None else MultiDiscrete([game.horizon + 1, game.states])
@@ -34,11 +36,13 @@ class GameEnvironment(ParallelEnv):
             self.rng = np.random.default_rng(seed)
         self.agents = list(self.possible_agents)
         self.step_number, self.position = 0, self._drawn(self.game.initial)
-        return self._observations(), {agent: {} for agent in self.agents}
+        return self._observations(), self._infos()
 
     def step(self, actions):
         """Play one joint action: observations, rewards, terminations, truncations, infos."""
-        where = (self.position, *(int(actions[agent]) for agent in self.possible_agents))
+        if not self.agents:
+            raise ValueError("the episode is over, expected a call of reset before the next step.")
+        where = (self.position, *(self._checked(actions, agent) for agent in self.agents))
         timed = self.game.horizon is not None
         index = (self.step_number, *where) if timed else where
         rewards = {agent: float(self.game.rewards[(i, *index)]) for i, agent in enumerate(self.agents)}
@@ -50,11 +54,40 @@ class GameEnvironment(ParallelEnv):
             rewards,
             dict.fromkeys(self.agents, bool(over)),
             dict.fromkeys(self.agents, False),
-            {agent: {} for agent in self.agents},
+            self._infos(),
         )
         if over:
             self.agents = []
         return answer
+
+    def _checked(self, actions, agent):
+        """An agent's action, if it is one of its space and, where that is asked for, legal in this state."""
+        if agent not in actions:
+            raise ValueError(f"actions lacks {agent!r}, expected one action for each of {', '.join(self.agents)}.")
+        given, count = actions[agent], self.action_spaces[agent].n
+        value = given.item() if isinstance(given, np.ndarray | np.generic) and given.size == 1 else given
+        if isinstance(value, bool) or not isinstance(value, numbers.Integral) or not 0 <= value < count:
+            raise ValueError(f"actions[{agent!r}] is {given!r}, expected a whole number from 0 to {count - 1}.")
+        mask = self._mask(agent)
+        if self.strict and not mask[value]:
+            legal = ", ".join(map(str, np.flatnonzero(mask)))
+            raise ValueError(
+                f"actions[{agent!r}] is {value}, which is not legal in state {self.position}, expected one of {legal}."
+            )
+        return int(value)
+
+    def _mask(self, agent):
+        """Which actions are legal now, as PettingZoo wants it: int8 (A_i,); all where the game says nothing, or
+        nothing can be done."""
+        everything = np.ones(self.action_spaces[agent].n, np.int8)
+        known = getattr(self.game, "legal_actions", None)
+        if known is None or self.step_number == self.game.horizon:
+            return everything
+        mask = known[self.possible_agents.index(agent)][self.step_number, self.position].astype(np.int8)
+        return mask if mask.any() else everything
+
+    def _infos(self):
+        return {agent: {"action_mask": self._mask(agent)} for agent in self.agents}
 
     def _drawn(self, chances):
         return int(self.rng.choice(len(chances), p=chances / chances.sum()))

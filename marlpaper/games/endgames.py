@@ -20,6 +20,8 @@ from marlpaper.games.endgame_files import available, fetch
 __all__ = ["Endgame", "available", "fetch", "load", "synthetic"]
 
 SIZE_LIMIT = 1_000_000
+REACH_TOLERANCE = 1e-8
+"""Of reaches, which the published files print with fewer digits, and of the chance that a deal is possible."""
 RIVER = 4
 PLAYERS = 2
 FIELDS = ("-round", "-board", "-pot", "-reach")
@@ -66,7 +68,7 @@ class Endgame:
         reach = validation.array("reach", self.reach).copy()
         if reach.shape != (PLAYERS, len(cards.HANDS)):
             raise ValueError(f"reach has shape {reach.shape}, expected {(PLAYERS, len(cards.HANDS))}.")
-        _refuse(reach, (reach < 0) | (reach > 1 + validation.PROBABILITY_TOLERANCE), "a probability between 0 and 1")
+        _refuse(reach, (reach < 0) | (reach > 1 + REACH_TOLERANCE), "a probability between 0 and 1")
         _refuse(reach, (reach > 0) & ~free, "0, because the hand holds a card of the board")
         _refuse_impossible_deal(reach)
         if self.round != RIVER:
@@ -96,7 +98,7 @@ def _refuse_impossible_deal(reach):
         raise ValueError(f"reach[{player}] is 0 for every hand, expected a range with at least one hand.")
     first, second = shares = reach / totals[:, None]
     held = [np.bincount(cards.HANDS.ravel(), np.repeat(share, 2), len(cards.DECK)) for share in shares]
-    if 1 - held[0] @ held[1] + first @ second < validation.PROBABILITY_TOLERANCE:
+    if 1 - held[0] @ held[1] + first @ second < REACH_TOLERANCE:
         raise ValueError("reach leaves no deal: every hand of reach[0] shares a card with every hand of reach[1].")
 
 

@@ -1,10 +1,12 @@
-"""Games in files: TOML to write by hand, npz for arrays; `read`, `save`, and what both refuse.
+"""Games in files: TOML to write by hand, npz for arrays, nfg from Gambit; `read`, `save`, and what both refuse.
 
 A game file is data and nothing else: no entry of it is ever executed or unpickled, and neither the file nor what it
 unpacks to may exceed a limit that is checked *before* memory is used for it.
 
 TOML (see `tables`)
     states, transitions, one kind of reward table, a horizon or a discount; or `family` and its `parameters`.
+nfg
+    a normal-form game of Gambit: see `gambit`.
 npz
     `rewards` and `transitions`, with or without a step axis as in `MarkovGame`; optional `initial` (a state or a
     distribution), `discount` (games without end), `horizon` (arrays without a step axis).
@@ -20,7 +22,7 @@ import zipfile
 import numpy as np
 
 from marlpaper import validation
-from marlpaper.games import crowding, families, poker, potential, tables, tracking
+from marlpaper.games import crowding, families, gambit, poker, potential, tables, tracking
 from marlpaper.games.tabular import MarkovGame
 
 SIZE_LIMIT = 10_000_000
@@ -29,6 +31,8 @@ UNPACKED_LIMIT = 512_000_000
 """Bytes of all arrays of an npz file together, with the steps of a horizon written out."""
 WHOLE_LIMIT = 100_000
 """Largest whole number among the parameters of a family."""
+ENDINGS = (".toml", ".npz", ".nfg")
+"""Of the files that `read` takes."""
 REQUIRED, OPTIONAL = ("rewards", "transitions"), ("initial", "discount", "horizon")
 
 
@@ -38,7 +42,7 @@ def read(path):
     Parameters
     ----------
     path : str or path-like
-        A `.toml` file as those in `data/games`, or a `.npz` file as `save` writes it.
+        A `.toml` file as those in `data/games`, a `.npz` file as `save` writes it, or a `.nfg` file of Gambit.
 
     Returns
     -------
@@ -51,10 +55,28 @@ def read(path):
     ValueError
         If the ending is another one, the file is too large, broken, or does not describe a game; one sentence.
     """
-    path = _with_suffix(path, (".toml", ".npz"))
+    return read_labelled(path)[0]
+
+
+def read_labelled(path):
+    """The game in a file, and what the file says of its names: `title`, `states`, `actions`, as far as it does.
+
+    Parameters and errors as in `read`.
+
+    Returns
+    -------
+    game : MarkovGame
+    labels : dict
+    """
+    path = _with_suffix(path, ENDINGS)
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {str(path)!r}.")
-    return build(read_toml(path), path.name) if path.suffix == ".toml" else _read_arrays(path)
+    if path.suffix == ".nfg":
+        return gambit.read(path)
+    if path.suffix == ".npz":
+        return _read_arrays(path), {}
+    content = read_toml(path)
+    return build(content, path.name), content
 
 
 def save(game, path):
@@ -205,7 +227,10 @@ def _with_suffix(path, expected):
     except TypeError:
         raise TypeError(f"path is {path!r}, expected the name of a file.") from None
     if path.suffix not in expected:
-        raise ValueError(f"path is {str(path)!r}, expected a name that ends in {' or '.join(expected)}.")
+        raise ValueError(
+            f"path is {str(path)!r}, expected a name that ends in "
+            f"{', '.join(expected[:-1])}{' or ' * (len(expected) > 1)}{expected[-1]}."
+        )
     return path
 
 

@@ -30,6 +30,8 @@ fold share the pot. `check`: player 1 jams or checks; after a check the pot is s
 
 WEIGHTINGS = ("chance", "hand")
 NO_HAND = 1e-12
+ON_BOARD = -1
+"""The strength of a hand that holds a card of the board."""
 
 
 class RiverGame:
@@ -42,7 +44,8 @@ class RiverGame:
     hands : array of int (n, 2)
         Two cards each: all hands of a deck, or of a short one.
     strengths : array (n,)
-        Higher is better, equal strengths tie.
+        Higher is better, equal strengths tie. -1 marks, as in `cards.hand_ranks`, a hand that holds a card of the
+        board: nobody is dealt it, whatever its reach.
     reach : array (..., 2, n)
         $p$ and $q$, at least 0, up to a factor.
     stack : float or array (...)
@@ -75,7 +78,7 @@ class RiverGame:
         self.showdown = hands if isinstance(hands, Showdown) else Showdown(hands, strengths)
         self.betting = validation.choice("betting", betting, tuple(BETTING))
         self.weighting = validation.choice("weighting", weighting, WEIGHTINGS)
-        reach = _checked_reach(reach, len(self.showdown))
+        reach = _checked_reach(reach, self.showdown.strengths != ON_BOARD)
         stack, pot = (_positive(name, value) for name, value in (("stack", stack), ("pot", pot)))
         try:
             self.batch = np.broadcast_shapes(reach.shape[:-2], stack.shape, pot.shape)
@@ -159,13 +162,15 @@ def _positive(name, value):
     return value
 
 
-def _checked_reach(reach, hands):
+def _checked_reach(reach, dealt):
     reach = validation.array("reach", reach)
-    if reach.shape[-2:] != (2, hands):
-        raise ValueError(f"reach has shape {reach.shape}, expected (..., 2, {hands}).")
+    if reach.shape[-2:] != (2, len(dealt)):
+        raise ValueError(f"reach has shape {reach.shape}, expected (..., 2, {len(dealt)}).")
     if (reach < 0).any():
         index = np.argwhere(reach < 0)[0].tolist()
         raise ValueError(f"reach{index} is {reach[reach < 0][0]:.6g}, expected at least 0.")
+    if not dealt.all():
+        reach = np.where(dealt, reach, 0.0)
     empty = reach.sum(-1) == 0
     if empty.any():
         raise ValueError(f"reach{np.argwhere(empty)[0].tolist()} is 0 for every hand, expected a range with at least one hand.")

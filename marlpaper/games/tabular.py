@@ -10,6 +10,8 @@ import numpy as np
 from marlpaper import simplex, validation
 
 HORIZON_LIMIT = validation.SIZE_LIMIT
+SPREAD_ROUNDING = 1e-12
+"""What long calculations leave of a difference that should be 0, as a part of the spread of the rewards."""
 
 
 class MarkovGame:
@@ -53,7 +55,7 @@ class MarkovGame:
         self.agents = _count_agents(rewards.shape, transitions.shape, timed)
         if 0 in rewards.shape[-self.agents - 1 - timed :]:
             raise ValueError(f"rewards has shape {rewards.shape}, expected at least one step, one state and one action of each agent.")
-        validation.distributions("transitions", transitions)
+        transitions = validation.distributions("transitions", transitions)
         if horizon is not None:
             horizon = validation.whole("horizon", horizon, 1, HORIZON_LIMIT)
             rewards = _repeat(rewards, horizon, -(self.agents + 1))
@@ -87,11 +89,45 @@ class MarkovGame:
 
     @property
     def is_zero_sum(self):
-        """Whether there are two agents and their rewards cancel (up to rounding)."""
+        """Whether there are two agents and their rewards cancel, up to the rounding of each game's own numbers."""
         if self.agents != 2:
             return False
-        first = np.moveaxis(self.rewards, len(self.batch), 0)
-        return bool(np.allclose(first[0], -first[1], rtol=0, atol=1e-12 * np.abs(first[0]).max(initial=0)))
+        total = np.abs(self.rewards.sum(len(self.batch)))
+        return bool((total.max(self._body[:-1]) <= self.rounding).all())
+
+    @property
+    def constant_sum(self):
+        r"""What two agents get together at each step whatever happens, $c_h$: (..., H), (...) with a discount; else
+        `None`.
+
+        Such a game has the equilibria of a zero-sum one: see `shifted`.
+        """
+        if self.agents != 2:
+            return None
+        total, axes = self.rewards.sum(len(self.batch)), self._body[:-1]
+        stage = axes[len(self.time) :]
+        low, high = total.min(stage), total.max(stage)
+        allowed = np.reshape(self.rounding, self.batch + (1,) * len(self.time))
+        return (low + high) / 2 if (high - low <= allowed).all() else None
+
+    @property
+    def rounding(self):
+        r"""Differences of rewards that are no more than rounding, in the game's own units: (...), one for each game
+        of a batch.
+
+        Four times the last digit of the largest reward, or SPREAD_ROUNDING of the widest spread of an agent's rewards
+        if that is more. Rewards that all are float32 numbers have the digits of float32.
+        """
+        with np.errstate(over="ignore"):
+            short = (self.rewards == self.rewards.astype(np.float32)).all()
+        digit = np.finfo(np.float32 if short else float).eps
+        spread = np.ptp(self.rewards, axis=self._body[1:]).max(-1)
+        return np.maximum(4 * digit * np.abs(self.rewards).max(self._body), SPREAD_ROUNDING * spread)
+
+    @property
+    def _body(self):
+        """The axes behind the batch, those of one game's rewards; one fewer for the rewards of one agent."""
+        return tuple(range(len(self.batch), self.rewards.ndim))
 
     def agent_rewards(self, agent):
         """Rewards of one agent, (..., H, S, A_1, ..., A_N)."""
@@ -149,6 +185,34 @@ def zero_sum(reward, transitions, initial=0, discount=None, *, horizon=None):
     if reward.ndim < -axis:
         raise ValueError(f"reward has shape {reward.shape}, expected at least {-axis} axes (..., {'H, ' * (axis == -4)}S, A, B).")
     return MarkovGame(np.stack([reward, -reward], axis - 1), transitions, initial, discount, horizon=horizon)
+
+
+def shifted(game):
+    r"""A constant-sum game as a zero-sum one: agent 0 keeps its rewards, agent 1 gets $-r_0$, its own less a constant
+    at each step.
+
+    Gains from deviating, hence gaps and equilibria, are those of `game`, up to its rounding.
+
+    Parameters
+    ----------
+    game : MarkovGame
+
+    Returns
+    -------
+    MarkovGame
+        `game` itself if it is zero-sum.
+
+    Raises
+    ------
+    ValueError
+        If the rewards of two agents do not add up to a constant.
+    """
+    if validation.game("game", game).is_zero_sum:
+        return game
+    if getattr(game, "constant_sum", None) is None:
+        raise ValueError(f"game is {game!r}, expected a zero-sum or constant-sum game of two agents.")
+    first = game.agent_rewards(0)
+    return MarkovGame(np.stack([first, -first], len(game.batch)), game.transitions, game.initial, game.discount)
 
 
 def unit_rewards(game):

@@ -14,10 +14,13 @@ ENTRIES = 200_000
 
 
 def checked_start(game, iterations, step_size, initial):
-    """Iterations, step size, the step size shaped like policies, and the start, validated; the default start is uniform."""
+    """Iterations, step size, the step size of each agent shaped like policies, and the start, validated; the default
+    start is uniform."""
     validation.game("game", game)
     iterations = validation.whole("iterations", iterations, 1)
-    if np.ndim(step_size) == 0:
+    if isinstance(step_size, tuple):
+        step_size = agent_step_sizes(step_size, game.agents)
+    elif np.ndim(step_size) == 0:
         step_size = validation.positive("step_size", step_size)
     else:
         step_size = validation.array("step_size", step_size)
@@ -25,9 +28,21 @@ def checked_start(game, iterations, step_size, initial):
             raise ValueError(f"step_size has shape {step_size.shape}, expected a number or one for each game, {game.batch}.")
         for index in np.argwhere(step_size <= 0)[:1].tolist():
             raise ValueError(f"step_size{index} is {step_size[tuple(index)]:.6g}, expected a positive number.")
-    shaped = np.reshape(step_size, np.shape(step_size) + (1,) * (2 + len(game.time)))
+    if isinstance(step_size, tuple):
+        shaped = step_size
+    else:
+        shaped = (np.reshape(step_size, np.shape(step_size) + (1,) * (2 + len(game.time))),) * game.agents
     policy = game.check_policy(game.uniform_policy() if initial is None else initial, "initial")
     return iterations, step_size, shaped, policy
+
+
+def agent_step_sizes(step_size, agents):
+    """A step size for each agent, from one number for all or from a tuple: agents whose rewards are in different
+    units need steps that differ."""
+    if not isinstance(step_size, tuple):
+        return (validation.positive("step_size", step_size),) * agents
+    given = validation.group("step_size", step_size, agents, "numbers")
+    return tuple(validation.positive(f"step_size[{agent}]", value) for agent, value in enumerate(given))
 
 
 def ascend(game, policy, update, parameters, checkpoints=None, record=False, aggregate="max", tolerance=None):

@@ -7,6 +7,7 @@ values $Q_{h,i}^\tau$ of its own and is told $[Q_{h,i}^\tau\pi_{h,-i}](s,\cdot)$
 import numpy as np
 
 from marlpaper import evaluate, validation
+from marlpaper.learners.ascent import agent_step_sizes
 from marlpaper.learners.certified import CertifiedPolicy
 from marlpaper.learners.loop import ORDERS, StageLoop, checked_points, expected_next, from_layout, layout, starts_by_stage
 from marlpaper.learners.run import Run
@@ -28,8 +29,8 @@ def correlated_mirror_descent(game, iterations, step_size, initial=None, order="
         Any number of agents, finite horizon; batch axes run at once.
     iterations : int
         $T\ge1$.
-    step_size : float
-        $\eta>0$.
+    step_size : float or tuple of N floats
+        $\eta>0$; a tuple gives every agent its own, whose rewards may be in units of their own.
     initial : sequence of N arrays, optional
         $\tilde\pi_i$: (..., H, S, A_i), the same for all stages, or (..., stages, H, S, A_i). Default: uniform.
     order : {"printed", "repaired"}
@@ -57,13 +58,13 @@ def correlated_mirror_descent(game, iterations, step_size, initial=None, order="
     """
     if validation.game("game", game).horizon is None:
         raise ValueError(f"game is {game!r}, expected a game with a finite horizon.")
-    step_size = validation.positive("step_size", step_size)
+    steps = agent_step_sizes(step_size, game.agents)
     validation.choice("order", order, ORDERS)
     lengths = stage_lengths(iterations, game.horizon)
     checkpoints = checked_points(checkpoints, iterations)
     if record:
         validation.recordable(record_bytes(game, len(lengths), game.agents, moves=True))
-    loop = _Loop(game, starts_by_stage(game, initial, len(lengths)), step_size, order, record)
+    loop = _Loop(game, starts_by_stage(game, initial, len(lengths)), steps, order, record)
     for stage, length in enumerate(lengths):
         loop.begin(stage)
         for _ in range(length):
@@ -73,7 +74,12 @@ def correlated_mirror_descent(game, iterations, step_size, initial=None, order="
     gaps, values = _at(checkpoints, game, certified)
     return Run(
         game=game,
-        parameters={"iterations": iterations, "step_size": step_size, "restart": True, "order": order},
+        parameters={
+            "iterations": iterations,
+            "step_size": steps if isinstance(step_size, tuple) else steps[0],
+            "restart": True,
+            "order": order,
+        },
         policy=loop.public(loop.played),
         average_policy=loop.average(iterations),
         critic=loop.public_critic(),
@@ -96,7 +102,7 @@ class _Loop(StageLoop):
         self.means = [outer(self._start(0))]
 
     def _open(self):
-        self.scaled_q = [self.step_size * q for q in self.q]
+        self.scaled_q = [step * q for step, q in zip(self.step_size, self.q, strict=True)]
         self.joint = np.zeros_like(self.means[0])
         self.largest = [np.zeros(self.joint.shape[-1]) for _ in self.plans]
         self.largest_of_others = [np.zeros(self.joint.shape[-1]) for _ in self.plans]

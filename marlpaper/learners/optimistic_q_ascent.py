@@ -68,8 +68,9 @@ def optimistic_q_ascent(
         with rewards that cancel; the learner takes any number of players and any rewards, and treats all alike.
     iterations : int
         $T\ge1$.
-    step_size : float or array (...)
-        $\alpha>0$; an array gives every game of the batch its own.
+    step_size : float, array (...) or tuple of N floats
+        $\alpha>0$; an array gives every game of the batch its own, a tuple every agent, whose rewards may be in units
+        of their own.
     schedule : {"horizon", "cube-root"}
         Of the critic, see `critic_rate`.
     initial : sequence of N arrays (..., S, A_i), optional
@@ -121,8 +122,10 @@ def critic_step(critic, policy, feedback, rate):
 
 
 def optimistic_step(base, feedback, step_size):
-    r"""The two projected steps from $\bar\pi^t$ with the same $\bar{\mathcal Q}^t$: $\bar\pi^{t+1}$ and $\pi^{t+1}$."""
-    gains = [step_size * q for q in feedback]
+    r"""The two projected steps from $\bar\pi^t$ with the same $\bar{\mathcal Q}^t$: $\bar\pi^{t+1}$ and $\pi^{t+1}$;
+    `step_size` as in `q_ascent_step`."""
+    steps = step_size if isinstance(step_size, tuple) else (step_size,) * len(feedback)
+    gains = [step * q for step, q in zip(steps, feedback, strict=True)]
     base = _projected([p + gain for p, gain in zip(base, gains, strict=True)])
     return base, _projected([p + gain for p, gain in zip(base, gains, strict=True)])
 

@@ -36,8 +36,9 @@ def policy_gradient(
     ----------
     game, iterations, initial, checkpoints, record, aggregate, tolerance
         As in `q_ascent`. The learner sees `evaluate.averaged_q` and, except for `natural`, `evaluate.visitation`.
-    step_size : float or array (...)
-        $\eta>0$; an array gives every game of the batch its own.
+    step_size : float, array (...) or tuple of N floats
+        $\eta>0$; an array gives every game of the batch its own, a tuple every agent, whose rewards may be in units
+        of their own.
     parametrization : {"direct", "softmax", "natural"}
         See the module's description. The last two need a start without zeros.
 
@@ -83,20 +84,22 @@ def _scale(game):
 
 def _direct_step(game, policy, step_size):
     slopes = gradient(game, policy)
-    return tuple(simplex.project(p + step_size * slope) for p, slope in zip(policy, slopes, strict=True))
+    return tuple(simplex.project(p + step * slope) for p, slope, step in zip(policy, slopes, step_size, strict=True))
 
 
 def _softmax_step(game, policy, step_size):
     result = []
-    for p, slope in zip(policy, gradient(game, policy), strict=True):
+    for p, slope, step in zip(policy, gradient(game, policy), step_size, strict=True):
         centred = p * (slope - (p * slope).sum(-1, keepdims=True))
-        result.append(_multiplied(p, step_size * centred))
+        result.append(_multiplied(p, step * centred))
     return tuple(result)
 
 
 def _natural_step(game, policy, step_size):
-    rate = step_size * _scale(game)
-    return tuple(_multiplied(p, rate * q) for p, q in zip(policy, evaluate.averaged_q(game, policy), strict=True))
+    rates = [step * _scale(game) for step in step_size]
+    return tuple(
+        _multiplied(p, rate * q) for p, q, rate in zip(policy, evaluate.averaged_q(game, policy), rates, strict=True)
+    )
 
 
 def _multiplied(policy, logits):

@@ -18,8 +18,9 @@ def q_ascent(game, iterations, step_size, initial=None, checkpoints=None, record
         sees only $\bar Q$, `evaluate.feedback`.
     iterations : int
         $T\ge1$.
-    step_size : float or array (...)
-        $\alpha>0$; an array gives every game of the batch its own.
+    step_size : float, array (...) or tuple of N floats
+        $\alpha>0$; an array gives every game of the batch its own, a tuple every agent, whose rewards may be in units
+        of their own.
     initial : sequence of N arrays (..., H, S, A_i), optional
         $\pi^0$. Default: uniform.
     checkpoints : sequence of int, optional
@@ -53,5 +54,7 @@ def q_ascent(game, iterations, step_size, initial=None, checkpoints=None, record
 
 
 def q_ascent_step(policy, feedback, step_size):
-    r"""One step from $\pi^t$ with $\bar Q^t$: projected $\pi_i+\alpha\bar Q_i$ for each agent."""
-    return tuple(simplex.project(p + step_size * q) for p, q in zip(policy, feedback, strict=True))
+    r"""One step from $\pi^t$ with $\bar Q^t$: projected $\pi_i+\alpha\bar Q_i$ for each agent; `step_size` for all,
+    or a tuple of each agent's."""
+    steps = step_size if isinstance(step_size, tuple) else (step_size,) * len(policy)
+    return tuple(simplex.project(p + step * q) for p, q, step in zip(policy, feedback, steps, strict=True))

@@ -14,12 +14,11 @@ import papermill
 from papermill.translators import PythonTranslator, papermill_translators
 
 from marlpaper import storage
+from marlpaper.pipeline.edits import MYST
 from marlpaper.pipeline.project import Project
 from marlpaper.pipeline.scrub import incomplete, scrub
 
 __all__ = ["Outcome", "Task", "execute", "start_worker"]
-
-MYST = {"extension": ".md", "format_name": "myst"}
 
 # One BLAS thread, because notebooks run side by side; a fixed hash seed and no settings of the user's,
 # because the outputs must not depend on them.

@@ -8,19 +8,23 @@ Old and new results change places in one step, so that even in between a reader 
 import contextlib
 import ctypes
 import dataclasses
-import fcntl
+import hashlib
+import importlib
 import os
 import pathlib
+import re
 import shutil
 import tempfile
 
 from marlpaper import results
-from marlpaper.lookup import UnknownNameError, require
+from marlpaper.lookup import UnknownNameError, literal, require
 
-__all__ = ["Project", "held", "replace_folder"]
+__all__ = ["NoLockError", "Project", "held", "parameters_label", "replace_folder"]
 
 AT_FDCWD, RENAME_EXCHANGE = -100, 2
 """Of renameat2(2): relative to the working directory; both paths exist and change places."""
+LONGEST_LABEL = 100
+"""Characters of the words in a folder name, before the digest."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,7 +154,31 @@ def held(path, tell, waiting):
     tell : callable
         Given the sentence `waiting` if there is something to wait for.
     waiting : str
+
+    Raises
+    ------
+    NoLockError
+        If the system has no locks of its own (no `fcntl`, as on Windows) and `filelock` is not installed.
     """
+    with (_held_by_system if _module("fcntl") else _held_by_filelock)(path, tell, waiting):
+        yield
+
+
+class NoLockError(OSError):
+    """There is nothing to lock a file with."""
+
+
+def _module(name):
+    """A module, or None where there is none of that name."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None
+
+
+@contextlib.contextmanager
+def _held_by_system(path, tell, waiting):
+    fcntl = _module("fcntl")
     with path.open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -158,6 +186,64 @@ def held(path, tell, waiting):
             tell(waiting)
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+@contextlib.contextmanager
+def _held_by_filelock(path, tell, waiting):
+    filelock = _module("filelock")
+    if filelock is None:
+        raise NoLockError(
+            "Notebooks are run under a lock, for which this system needs the package filelock: pip install filelock."
+        )
+    lock = filelock.FileLock(str(path))
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        tell(waiting)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def parameters_label(parameters):
+    """A folder name for a set of parameters, which no other set has: with a digest unless its words tell everything.
+
+    Parameters
+    ----------
+    parameters : dict
+        Names and values, in any order.
+
+    Returns
+    -------
+    str
+        Of letters, digits, dots, commas, dashes, underscores and equals signs; different from all others even where
+        upper and lower case are the same file.
+
+    Examples
+    --------
+    >>> parameters_label({"seed": 1, "rule": "best"})
+    'seed=1,rule=best'
+    >>> parameters_label({"rule": "a/b"}) == parameters_label({"rule": "a?b"})
+    False
+    """
+    words = ",".join(f"{name}={value}" for name, value in parameters.items())
+    if len(words) <= LONGEST_LABEL and all(_tells_itself(name, value) for name, value in parameters.items()):
+        return words
+    plain = re.sub(r"[^A-Za-z0-9._,=-]+", "_", words)[:LONGEST_LABEL]
+    everything = sorted((name, repr(value)) for name, value in parameters.items())
+    return f"{plain}-{hashlib.sha256(repr(everything).encode()).hexdigest()[:16]}"
+
+
+def _tells_itself(name, value):
+    """Whether ``name=value`` in a file name can mean nothing else: lower case, and a text that does not look like a
+    number."""
+    if not re.fullmatch(r"[a-z0-9_]+", name):
+        return False
+    if isinstance(value, str):
+        return bool(re.fullmatch(r"[a-z0-9_]+", value)) and literal(value) == value
+    return isinstance(value, bool | int | float) and bool(re.fullmatch(r"[A-Za-z0-9.-]+", repr(value)))
 
 
 def replace_folder(new, old):
@@ -185,6 +271,6 @@ def _exchanged(first, second):
     """Let two paths change places if system and file system can; Python has no function for it."""
     try:
         rename = ctypes.CDLL(None).renameat2
-    except AttributeError:
+    except (AttributeError, TypeError, OSError):  # another system, or another C library
         return False
     return rename(AT_FDCWD, os.fsencode(first), AT_FDCWD, os.fsencode(second), RENAME_EXCHANGE) == 0

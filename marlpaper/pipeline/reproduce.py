@@ -2,20 +2,20 @@
 
 import concurrent.futures
 import contextlib
+import dataclasses
 import multiprocessing
 import os
-import re
 import signal
 import threading
 
 from tqdm import tqdm
 
-from marlpaper.lookup import require
-from marlpaper.pipeline import collect, stamps
+from marlpaper.lookup import UnknownNameError, require
+from marlpaper.pipeline import collect, edits, stamps
 from marlpaper.pipeline.execute import Outcome, Task, execute, start_worker
-from marlpaper.pipeline.project import Project
+from marlpaper.pipeline.project import Project, parameters_label
 
-__all__ = ["reproduce", "terminated_is_interrupted"]
+__all__ = ["reproduce", "require_kind", "terminated_is_interrupted"]
 
 
 def reproduce(project=None, names=(), jobs=None, force=False, parameters=None, ledger=None):
@@ -45,7 +45,8 @@ def reproduce(project=None, names=(), jobs=None, force=False, parameters=None, l
     Raises
     ------
     UnknownNameError
-        If there is no such notebook, or a notebook has no such parameter.
+        If there is no such notebook, a notebook has no such parameter, or work in an executed notebook would be
+        overwritten.
     ValueError
         If `jobs` is below 1.
     """
@@ -58,6 +59,7 @@ def reproduce(project=None, names=(), jobs=None, force=False, parameters=None, l
     with project.locked(tqdm.write), terminated_is_interrupted():
         if not parameters:
             project.require_writable()
+            _require_unedited(project, names)
         project.recover()
         todo = [name for name in names if force or parameters or not stamps.is_current(project, name)]
         for name in names:
@@ -99,6 +101,8 @@ def _run(project, names, jobs, parameters):
             done, pending = concurrent.futures.wait(pending, timeout=1, return_when=concurrent.futures.FIRST_COMPLETED)
             for future in done:
                 outcome = _outcome(future, tasks[future])
+                if outcome.error is None and not parameters and edits.is_edited(project, outcome.name):
+                    outcome = dataclasses.replace(outcome, error=edits.sentence(project, [outcome.name]))
                 if outcome.error is None:
                     _install(project, outcome, parameters, inputs[outcome.name])
                 else:
@@ -118,7 +122,8 @@ def _outcome(future, name):
 def _install(project, outcome, parameters, inputs):
     where = ""
     if parameters:
-        where = f"  in {project.keep_run(outcome.name, _label(outcome.name, parameters)).relative_to(project.root)}"
+        folder = project.keep_run(outcome.name, f"{outcome.name}-{parameters_label(parameters)}")
+        where = f"  in {folder.relative_to(project.root)}"
     else:
         project.install(outcome.name)
         stamps.write(project, outcome.name, inputs)
@@ -156,10 +161,20 @@ def terminated_is_interrupted():
 def _require_parameters(project, names, parameters):
     for name in names if parameters else ():
         known = stamps.parameters(project, name)
-        for parameter in parameters:
+        for parameter, value in parameters.items():
             require(f"parameter of {name} named", parameter, known)
+            require_kind(parameter, known[parameter], value)
 
 
-def _label(name, parameters):
-    chosen = ",".join(f"{key}={value}" for key, value in parameters.items())
-    return re.sub(r"[^A-Za-z0-9._,=-]+", "_", f"{name}-{chosen}")[:150]
+def _require_unedited(project, names):
+    edited = [name for name in names if edits.is_edited(project, name)]
+    if edited:
+        raise UnknownNameError(edits.sentence(project, edited))
+
+
+def require_kind(parameter, default, value):
+    """Raise an `UnknownNameError` for a truth value that is spelled as something else: any text would count as true."""
+    if isinstance(default, bool) and not (isinstance(value, bool) or value in (0, 1)):
+        raise UnknownNameError(
+            f"{parameter} is {value!r}, but true or false was expected, as its default is {default}."
+        )

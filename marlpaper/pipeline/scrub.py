@@ -3,7 +3,7 @@
 import collections
 import hashlib
 
-__all__ = ["incomplete", "scrub"]
+__all__ = ["content_id", "incomplete", "scrub"]
 
 
 def scrub(notebook):
@@ -26,12 +26,17 @@ def scrub(notebook):
             cell.metadata.pop(key, None)
         if not cell.metadata.get("tags", True):
             del cell.metadata["tags"]
-        # An id made of the content survives when other cells come and go.
-        digest = hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:12]
+        digest = content_id(cell)
         cell.id = f"{digest}-{seen[digest]}"
         seen[digest] += 1
         if cell.cell_type == "code":
             cell.outputs = _joined(cell.outputs)
+
+
+def content_id(cell):
+    """The first part of a scrubbed cell's id, made of its content: it survives when other cells come and go, and
+    tells whether the cell was edited."""
+    return hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:12]
 
 
 def incomplete(notebook):

@@ -13,7 +13,7 @@ import platform
 import jupytext
 
 from marlpaper import results
-from marlpaper.pipeline import execute, scrub
+from marlpaper.pipeline import edits, execute, scrub
 from marlpaper.pipeline.dependencies import modules_used
 
 __all__ = ["code", "inputs", "is_current", "makes_figures", "parameters", "versions", "write"]
@@ -30,7 +30,7 @@ def versions():
 
 def code(project, name):
     """Return the Python code of a notebook source, without IPython's own commands."""
-    cells = jupytext.read(project.source(name), fmt=execute.MYST).cells
+    cells = jupytext.read(project.source(name), fmt=edits.MYST).cells
     sources = [cell.source for cell in cells if cell.cell_type == "code" and not cell.source.startswith("%%")]
     lines = "\n".join(sources).splitlines()
     return "\n".join(line for line in lines if not line.lstrip().startswith(("%", "!")))
@@ -38,7 +38,7 @@ def code(project, name):
 
 def parameters(project, name):
     """Return the parameters of a notebook source: name and value, None for a value that is not a literal."""
-    cells = jupytext.read(project.source(name), fmt=execute.MYST).cells
+    cells = jupytext.read(project.source(name), fmt=edits.MYST).cells
     tagged = [cell.source for cell in cells if "parameters" in cell.metadata.get("tags", [])]
     nodes = [node for node in ast.parse("\n".join(tagged)).body if isinstance(node, ast.Assign)]
     return {target.id: _literal(node.value) for node in nodes for target in node.targets if isinstance(target, ast.Name)}
@@ -53,17 +53,21 @@ def makes_figures(project, name):
 
 def is_current(project, name):
     """Whether neither the inputs nor the outputs of a notebook changed since it was last executed."""
-    path = _path(project, name)
+    path = edits.stamp(project, name)
     if not path.is_file():
         return False
     stamp = results.read(path)
-    return stamp == {"inputs": inputs(project, name), "outputs": _outputs(project, name)}
+    return stamp == {
+        "inputs": inputs(project, name),
+        "outputs": _outputs(project, name),
+        "cells": edits.digest(project, name),
+    }
 
 
 def write(project, name, used):
     """Remember the inputs with which a notebook was executed, and what came out."""
-    stamp = {"inputs": used, "outputs": _outputs(project, name)}
-    results.write_text(_path(project, name), results.to_json(stamp))
+    stamp = {"inputs": used, "outputs": _outputs(project, name), "cells": edits.digest(project, name)}
+    results.write_text(edits.stamp(project, name), results.to_json(stamp))
 
 
 def inputs(project, name):
@@ -91,10 +95,6 @@ def _digest(project, files):
         content = hashlib.sha256(path.read_bytes()).hexdigest()
         digest.update(f"{path.relative_to(project.root).as_posix()} {content}\n".encode())
     return digest
-
-
-def _path(project, name):
-    return project.cache / "stamps" / f"{name}.json"
 
 
 def _literal(node):

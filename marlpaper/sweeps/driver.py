@@ -7,9 +7,7 @@ needs it finds it there, so that whatever ended a sweep, the same command goes o
 import concurrent.futures
 import contextlib
 import dataclasses
-import hashlib
 import os
-import re
 import shutil
 
 from tqdm import tqdm
@@ -18,15 +16,13 @@ from marlpaper import parallel, results
 from marlpaper.lookup import require
 from marlpaper.pipeline import Project, stamps
 from marlpaper.pipeline.execute import Outcome
-from marlpaper.pipeline.project import held, replace_folder
-from marlpaper.pipeline.reproduce import terminated_is_interrupted
+from marlpaper.pipeline.project import held, parameters_label, replace_folder
+from marlpaper.pipeline.reproduce import require_kind, terminated_is_interrupted
 from marlpaper.sweeps import merge
 from marlpaper.sweeps.parcel import pack_project, unpack
 from marlpaper.sweeps.point import Point, Product, run
 
 __all__ = ["Swept", "sweep"]
-
-LONGEST_LABEL = 100
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,26 +76,21 @@ def sweep(name, points, project=None, jobs=None, scheduler=None, force=False):
     """
     project = project or Project()
     (name,) = project.choose([name])
+    known = stamps.parameters(project, name)
     for parameter in points[0]:
-        require(f"parameter of {name} named", parameter, stamps.parameters(project, name))
+        require(f"parameter of {name} named", parameter, known)
+    for point in points:
+        for parameter, value in point.items():
+            require_kind(parameter, known[parameter], value)
     folder = project.root / "runs" / f"sweep-{name}"
     folder.mkdir(parents=True, exist_ok=True)
     with held(folder / ".lock", tqdm.write, "Another sweep of this notebook is under way: waiting for its end."), terminated_is_interrupted():
         digest = stamps.inputs(project, name)
-        kept = [(point, folder / "points" / label(point)) for point in points]
+        kept = [(point, folder / "points" / parameters_label(point)) for point in points]
         todo = [entry for entry in kept if force or not _is_finished(*entry, digest)]
         failed = _run(project, name, todo, digest, jobs, scheduler)
         tables = [] if failed else _merge(folder, [(point, path / "results" / name) for point, path in kept])
     return Swept(len(todo), len(points) - len(todo), failed, tables)
-
-
-def label(point):
-    """Return the folder name of a point: its parameters, with a digest where that is no file name or too long."""
-    words = ",".join(f"{name}={value}" for name, value in point.items())
-    if re.fullmatch(r"[A-Za-z0-9._,=-]+", words) and len(words) <= LONGEST_LABEL:
-        return words
-    plain = re.sub(r"[^A-Za-z0-9._,=-]+", "_", words)[:LONGEST_LABEL]
-    return f"{plain}-{hashlib.sha256(_record(point, '').encode()).hexdigest()[:8]}"
 
 
 def _record(point, digest):

@@ -1,14 +1,14 @@
 """Grids of parameters, as they are typed: ``seed=0:200``, ``iterations=100,1000``, ``rule=best,last``.
 
 Values are separated by commas; ``a:b`` and ``a:b:step`` are whole numbers from a up to but without b, as in Python's `range`.
-What is no Python literal is a string. Several parameters make the product of their values, the last one running fastest.
+`true` and `false` are truth values however they are spelled, and what is no Python literal is a string. Several
+parameters make the product of their values, the last one running fastest.
 """
 
-import ast
 import itertools
 import re
 
-from marlpaper.lookup import UnknownNameError
+from marlpaper.lookup import UnknownNameError, literal
 
 __all__ = ["LARGEST", "points", "values"]
 
@@ -52,7 +52,7 @@ def values(text):
     for position, piece in enumerate(_pieces(listed), start=1):
         if not piece.strip():
             raise UnknownNameError(f"Value {position} of {name!r} is empty in {listed!r}, but a value or a range a:b was expected.")
-        found += _range(name, piece.strip()) or [_literal(piece.strip())]
+        found += _range(name, piece.strip()) or [literal(piece.strip())]
     for position, value in enumerate(found):
         if repr(value) in map(repr, found[:position]):
             raise UnknownNameError(f"{name!r} has the value {value!r} twice, but each point of a grid is run once.")
@@ -122,10 +122,3 @@ def _range(name, piece):
     if not 0 < len(numbers) <= LARGEST:
         raise UnknownNameError(f"{name!r} has the range {piece!r} of {len(numbers)} values, but 1 to {LARGEST} were expected.")
     return list(numbers)
-
-
-def _literal(piece):
-    try:
-        return ast.literal_eval(piece)
-    except (ValueError, SyntaxError):
-        return piece

@@ -4,6 +4,8 @@ import importlib
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pettingzoo.test import parallel_api_test, parallel_seed_test
 
 from marlpaper import evaluate, games
@@ -79,3 +81,64 @@ def test_without_pettingzoo(monkeypatch):
     monkeypatch.setattr(importlib, "import_module", missing)
     with pytest.raises(ModuleNotFoundError, match=r"^to_pettingzoo needs PettingZoo, which is not installed: pip install 'marlpaper\[games\]'\.$"):
         games.to_pettingzoo(games.load("table-1"))
+
+
+ACTIONS = (
+    st.integers(-5, 9)
+    | st.floats(-3, 9)
+    | st.booleans()
+    | st.sampled_from([None, "1", np.int64(-1), np.array([0, 1]), np.float32(1.0), float("nan")])
+)
+
+
+@given(ACTIONS, st.booleans())
+def test_an_action_that_is_none_is_an_error_in_words(action, strict):
+    environment = games.to_pettingzoo(games.load("table-1"), strict)
+    environment.reset(seed=0)
+    fits = isinstance(action, (int, np.integer)) and not isinstance(action, bool) and 0 <= action < 2
+    if fits:
+        environment.step({"agent_0": action, "agent_1": 0})
+    else:
+        with pytest.raises(ValueError, match=r"^actions\['agent_0'\] is .*, expected a whole number from 0 to 1\.$"):
+            environment.step({"agent_0": action, "agent_1": 0})
+        assert environment.step_number == 0, "nothing was played"
+
+
+def test_steps_without_an_action_or_an_episode():
+    environment = games.to_pettingzoo(games.load("table-1", horizon=1))
+    with pytest.raises(ValueError, match=r"^the episode is over, expected a call of reset before the next step\.$"):
+        environment.step({"agent_0": 0, "agent_1": 0})
+    environment.reset(seed=0)
+    with pytest.raises(
+        ValueError, match=r"^actions lacks 'agent_1', expected one action for each of agent_0, agent_1\.$"
+    ):
+        environment.step({"agent_0": 0})
+
+
+@settings(max_examples=20)
+@given(
+    st.sampled_from(
+        ["goofspiel(num_cards=4,points_order=descending)", "nim(pile_sizes=1;2)", "oshi_zumo(coins=3,size=1,horizon=4)"]
+    ),
+    st.integers(0, 1000),
+)
+def test_masks_are_the_legal_actions_of_the_state_that_is_seen(name, seed):
+    game = games.from_openspiel(name)
+    environment, rng = games.to_pettingzoo(game, strict=True), np.random.default_rng(seed)
+    seen, infos = environment.reset(seed=seed)
+    while environment.agents:
+        h, s = seen["agent_0"]
+        actions = {}
+        for i, agent in enumerate(environment.agents):
+            mask, legal = infos[agent]["action_mask"], game.legal_actions[i][h, s]
+            assert mask.dtype == np.int8 and (mask == (legal if legal.any() else 1)).all()
+            actions[agent] = environment.action_space(agent).sample(mask)
+            if not mask.all() and rng.random() < 0.2:
+                illegal = int(np.flatnonzero(mask == 0)[0])
+                others = {other: int(np.argmax(infos[other]["action_mask"])) for other in environment.agents}
+                with pytest.raises(
+                    ValueError,
+                    match=rf"^actions\['{agent}'\] is {illegal}, which is not legal in state {s}, expected one of ",
+                ):
+                    environment.step({**others, agent: illegal})
+        seen, _, _, _, infos = environment.step(actions)

@@ -108,7 +108,9 @@ def test_arrays_without_a_start_begin_in_the_first_state(tmp_path):
 def test_paths_that_are_no_game_files(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"^There is no file '.*none\.npz'\.$"):
         games.read(tmp_path / "none.npz")
-    with pytest.raises(ValueError, match=r"^path is 'game\.pkl', expected a name that ends in \.toml or \.npz\.$"):
+    with pytest.raises(
+        ValueError, match=r"^path is 'game\.pkl', expected a name that ends in \.toml, \.npz or \.nfg\.$"
+    ):
         games.read("game.pkl")
     with pytest.raises(ValueError, match=r"^path is 'game\.toml', expected a name that ends in \.npz\.$"):
         games.save(games.load("table-1"), "game.toml")

@@ -2,10 +2,14 @@
 
 import importlib
 import itertools
+import re
+import tracemalloc
 
 import numpy as np
 import pyspiel
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from marlpaper import equilibrium, evaluate, games
@@ -234,12 +238,30 @@ def test_games_already_loaded():
     ("name", "error", "sentence"),
     [
         ("goofspeil", UnknownNameError, "There is no OpenSpiel game 'goofspeil'; did you mean 'goofspiel'?"),
-        ("goofspiel(cards=3)", ValueError, "game is 'goofspiel(cards=3)', which OpenSpiel does not load: Unknown parameter 'cards'."),
-        ("kuhn_poker", ValueError, "game is 'kuhn_poker()' with imperfect information, expected one whose players see everything but each other's next move."),
-        ("goofspiel(imp_info=True,num_cards=3)", ValueError, "game is 'goofspiel(imp_info=True,num_cards=3)' with imperfect information, "),
+        (
+            "goofspiel(cards=3)",
+            ValueError,
+            "game is 'goofspiel(cards=3)', which OpenSpiel does not load: Unknown parameter 'cards'.",
+        ),
+        (
+            "kuhn_poker",
+            ValueError,
+            "game is 'kuhn_poker()' with imperfect information, expected one whose players see everything but each "
+            "other's next move.",
+        ),
+        (
+            "goofspiel(imp_info=True,num_cards=3)",
+            ValueError,
+            "game is 'goofspiel(imp_info=True,num_cards=3)' with imperfect information, ",
+        ),
         ("mfg_crowd_modelling", ValueError, "game is 'mfg_crowd_modelling()', "),
-        ("markov_soccer", ValueError, "game is 'markov_soccer()', which has "),
-        ("goofspiel(num_cards=4)", ValueError, "game is 'goofspiel(num_cards=4)', which has 2832 states of up to 16 joint actions in step 3, and at least 3.8e+08 kernel entries, expected at most 2.0e+07: choose smaller parameters or raise size_limit."),
+        ("markov_soccer", ValueError, "game is 'markov_soccer()', in which at least "),
+        (
+            "goofspiel(num_cards=4)",
+            ValueError,
+            "game is 'goofspiel(num_cards=4)', which has 2832 states of up to 16 joint actions in step 3, and at "
+            "least 3.9e+08 entries, expected at most 2.0e+07: choose smaller parameters or raise size_limit.",
+        ),
         (3, TypeError, "game is 3, expected the name of an OpenSpiel game, with its parameters in parentheses."),
     ],
 )
@@ -256,12 +278,158 @@ def test_the_limit_can_be_moved():
     assert games.from_openspiel("goofspiel(num_cards=3,points_order=descending)", size_limit=2000).states == 9
 
 
-def test_texts_that_do_not_tell_states_apart(monkeypatch):
+def test_keys_that_do_not_tell_states_apart():
+    with pytest.raises(ValueError, match=r"two states with the key 'the same' that differ in their legal actions"):
+        games.from_openspiel("goofspiel(num_cards=4,points_order=descending)", key=lambda state: "the same")
+    with pytest.raises(ValueError, match=r"^key is 'words', expected one of 'history', 'information', 'text'\.$"):
+        games.from_openspiel("matrix_rps", key="words")
+    with pytest.raises(ValueError, match=r"^key is 'information', which 'markov_soccer\(.*\)' does not provide"):
+        games.from_openspiel("markov_soccer(horizon=2)", key="information")
+
+
+@pytest.mark.parametrize("key", ["text", "information"])
+@pytest.mark.parametrize(
+    "name", ["goofspiel(num_cards=3,points_order=random)", "goofspiel(num_cards=4,points_order=descending)"]
+)
+def test_keys_that_tell_all_make_the_game_of_the_histories(name, key):
+    first, second = (
+        equilibrium.solve_zero_sum(game)[1][0] @ game.initial
+        for game in (games.from_openspiel(name), games.from_openspiel(name, key=key))
+    )
+    assert first == pytest.approx(second, abs=1e-9)
+
+
+def minimax(state):
+    if state.is_terminal():
+        return state.returns()[0]
+    if state.is_chance_node():
+        return sum(chance * minimax(state.child(outcome)) for outcome, chance in state.chance_outcomes())
+    return (max if state.current_player() == 0 else min)(
+        minimax(state.child(action)) for action in state.legal_actions()
+    )
+
+
+@settings(max_examples=15)
+@given(
+    st.integers(1, 1000),
+    st.floats(0.01, 0.9),
+    st.sampled_from(
+        ["nim(pile_sizes=1;2)", "nim(pile_sizes=2;2)", "nim(pile_sizes=1;1;2)", "dots_and_boxes(num_rows=1,num_cols=1)"]
+    ),
+)
+def test_a_state_is_its_history_where_its_text_does_not_tell_what_is_paid(seed, noise, name):
+    name = f"add_noise(epsilon={noise:.3f},seed={seed},game={name})"
+    game = games.from_openspiel(name)
+    value = equilibrium.solve_zero_sum(game)[1][0] @ game.initial
+    assert value == pytest.approx(minimax(pyspiel.load_game(name).new_initial_state()), abs=1e-9)
+    assert all(len(set(names)) == len(names) for names in game.state_names)
+
+
+class Doomed:
+    """A game of one player and chance, as far as `from_openspiel` looks: with chance 1/4 it ends with 8 before anyone
+    moves."""
+
+    def __init__(self, real, path=()):
+        self.real, self.path = real, path
+
+    def num_players(self):
+        return 2
+
+    def is_chance_node(self):
+        return self.path == ()
+
+    def chance_outcomes(self):
+        return [(0, 0.25), (1, 0.75)]
+
+    def child(self, outcome):
+        return Doomed(self.real, (*self.path, outcome))
+
+    clone = lambda self: Doomed(self.real, self.path)
+
+    def is_terminal(self):
+        return self.path == (0,) or len(self.path) == 2
+
+    def is_simultaneous_node(self):
+        return False
+
+    def current_player(self):
+        return 0
+
+    def legal_actions(self, player):
+        return [0, 1] if player == 0 and not self.is_terminal() else []
+
+    def apply_action(self, action):
+        self.path = (*self.path, action)
+
+    def returns(self):
+        paid = {(0,): 8.0, (1, 0): 1.0, (1, 1): 2.0}.get(self.path, 0.0)
+        return [paid, -paid]
+
+    def history(self):
+        return list(self.path)
+
+    __str__ = lambda self: "nothing to see"
+
+
+def test_chance_may_end_a_game_before_anyone_moves():
+    class Game:
+        def __init__(self):
+            self.kind = pyspiel.load_game("nim").get_type()
+
+        get_type = lambda self: self.kind
+        num_players = lambda self: 2
+        new_initial_state = lambda self: Doomed(self)
+        max_utility, min_utility = (lambda self: 8.0), (lambda self: -8.0)
+
     from marlpaper.games import openspiel
 
-    monkeypatch.setattr(openspiel, "str", lambda state: "the same", raising=False)
-    with pytest.raises(ValueError, match=r"two states with the text 'the same' that differ in their legal actions"):
-        games.from_openspiel(pyspiel.load_game("goofspiel(num_cards=4,points_order=descending)"))
+    layers, initial = openspiel._layers(Game(), 10**6, openspiel._history)
+    openspiel._pay(pyspiel, Game(), layers)
+    layers, initial = openspiel._merged(Game(), layers, initial)
+    game = openspiel._written_out(Game(), layers, initial)
+    assert game.initial.tolist() == [0.25, 0.75]
+    assert equilibrium.solve_zero_sum(game)[1][0] @ game.initial == pytest.approx(0.25 * 8 + 0.75 * 2)
+
+
+@pytest.mark.parametrize("name", ["chess", "connect_four", "tic_tac_toe", "markov_soccer"])
+def test_what_would_be_too_large_is_refused_before_it_is_there(name):
+    tracemalloc.start()
+    with pytest.raises(ValueError, match=r"entries, expected at most 2\.0e\+07: .*raise size_limit\.$|different histories"):
+        games.from_openspiel(name)
+    assert tracemalloc.get_traced_memory()[1] < 100e6
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("limit", [1, 17, 100, 2000])
+def test_the_limit_counts_what_is_allocated(limit):
+    for name in (
+        "matrix_rps",
+        "nim(pile_sizes=1;2)",
+        "goofspiel(num_cards=3,points_order=descending)",
+        "oshi_zumo(coins=3,size=1,horizon=4)",
+    ):
+        try:
+            game = games.from_openspiel(name, size_limit=limit)
+        except ValueError:
+            full = games.from_openspiel(name)
+            assert full.transitions.size + full.rewards.size > limit
+        else:
+            assert game.transitions.size + game.rewards.size <= limit
+
+
+def test_the_examples_of_the_documentation_load():
+    names = re.findall(r'`"([a-z_]+(?:\([^)]*\))?)"`', games.from_openspiel.__doc__)
+    assert len(names) >= 4
+    for name in names:
+        games.from_openspiel(name)
+
+
+def test_normal_form_games_load():
+    for kind in pyspiel.registered_games():
+        if kind.dynamics == pyspiel.GameType.Dynamics.SIMULTANEOUS and kind.short_name.startswith("matrix_"):
+            assert games.from_openspiel(kind.short_name).horizon == 1
+    own = pyspiel.create_matrix_game([[1, 0], [0, 3]], [[2, 0], [0, 1]])
+    assert games.from_openspiel(own).rewards[:, 0, 0].tolist() == [[[1, 0], [0, 3]], [[2, 0], [0, 1]]]
 
 
 def test_without_openspiel(monkeypatch):

@@ -272,3 +272,31 @@ def test_single_games_have_nothing_to_index():
         games.load("river-endgame", count=2)[0, 0]
     with pytest.raises(ValueError, match="policy\\[1\\] has shape"):
         evaluate.nash_gap(game, [game.uniform_policy()[0], np.full((1, 3, 2), 0.5)])
+
+
+@settings(max_examples=10)
+@given(st.integers(0, 10_000), st.sampled_from(["seq", "sim", "check"]), st.sampled_from(["chance", "hand"]))
+def test_hands_that_hold_a_card_of_the_board_are_dealt_in_no_view(seed, betting, weighting):
+    rng = np.random.default_rng(seed)
+    board = rng.choice(52, 5, replace=False)
+    strengths, reach = cards.hand_ranks(board), rng.uniform(size=(2, 1326))
+    game = RiverGame(cards.HANDS, strengths, reach, 1.0, betting=betting, weighting=weighting)
+    dead = strengths == -1
+    assert dead.sum() == 245
+    for view in (game.reach, game.prior):
+        assert (view[:, dead] == 0).all() and (view[:, ~dead] > 0).all()
+    small = RiverGame(cards.HANDS[~dead], strengths[~dead], reach[:, ~dead], 1.0, betting=betting, weighting=weighting)
+    assert_allclose(game.prior[:, ~dead], small.prior, atol=1e-15)
+    assert_allclose(game.equity()[:, ~dead], small.equity(), atol=1e-12)
+    policy = game.random_policy(rng)
+    same = tuple(p[:, ~dead] for p in policy)
+    for quantity in (evaluate.nash_gap, lambda g, p: evaluate.initial_value(g, evaluate.state_values(g, p))):
+        assert_allclose(quantity(game, policy), quantity(small, same), atol=1e-10)
+
+
+def test_a_range_of_dead_hands_only_is_refused():
+    strengths = cards.hand_ranks(range(5))
+    with pytest.raises(
+        ValueError, match=r"^reach\[1\] is 0 for every hand, expected a range with at least one hand\.$"
+    ):
+        RiverGame(cards.HANDS, strengths, [np.ones(1326), strengths == -1], 1.0)

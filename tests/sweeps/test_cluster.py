@@ -89,6 +89,6 @@ def test_a_scheduler_that_is_not_there_is_said(monkeypatch):
     with socket.socket() as probe:  # bound, but nobody listens
         probe.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{probe.getsockname()[1]}"
-        for wrong in (address, "nonsense://x"):
-            with pytest.raises(UnknownNameError, match="There is no Dask scheduler at"):
+        for wrong, said in ((address, "There is no Dask scheduler at"), ("nonsense://x", "but an address was expected")):
+            with pytest.raises(UnknownNameError, match=said):
                 next(parallel.ordered(abs, [1], scheduler=wrong))
