@@ -79,8 +79,7 @@ _assign(
     "zero-sum run", "theorem1-repaired-uniform", order="repaired", step="1/(4H)", factors=(1.0, 0.5), start="uniform", shortest=Least(2)
 )  # fmt: skip
 
-_assign("zero-sum copies", "theorem2", **PRINTED, factors=EXACT, shortest=Least(linear=2))
-_assign("zero-sum sequence", "equation33", **PRINTED, fewest=5, shortest=Least(linear=2))
+_assign("zero-sum copies", "theorem2 equation33", **PRINTED, factors=EXACT, shortest=Least(linear=2))
 _assign("zero-sum sequence", "equation34", **PRINTED, fewest=5)
 _assign("zero-sum sequence", "equation35", **PRINTED, long=MANY_STAGES)
 _assign("zero-sum sequence", "equation36", **PRINTED)

@@ -216,7 +216,7 @@ def general_sum_sequence(settings, arrays):
 
 
 POWERS = (4, 8, 16, 24, 30)
-"""$\log_{10}K$ where one game stands for $K$ copies of itself."""
+r"""$\log_{10}K$ where one game stands for $K$ copies of itself."""
 
 
 def _copies_settings(rng, options, actions):

@@ -40,7 +40,8 @@ def shrink(instance, attempts=None, keep=()):
     Case
     """
     if attempts is None:
-        attempts = max(min(1000, ITERATIONS // instance.settings.get("iterations", 1)), 10)
+        settings = instance.settings
+        attempts = max(min(1000, ITERATIONS // (settings.get("iterations", 1) * settings.get("games", 1))), 10)
     keeps = _Keeps(instance, validation.whole("attempts", attempts, 1), {name: instance.settings[name] for name in keep})
     before = None
     while before is not instance and keeps.left:

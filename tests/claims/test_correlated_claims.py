@@ -299,8 +299,7 @@ def test_printed_theorem_6_is_false_for_an_astronomic_number_of_games():
     assert found.measured >= correlated.burn_in(learned.runs[0]) / 2 - 1e-9
     few = claims.check("mao2023.theorem6", copies(100.0), games=100.0)
     assert few.holds and not few.unmet
-    with pytest.raises(ValueError, match="would move by"):
-        claims.check("mao2023.theorem6", sequence(similar()), games=100)
+    assert "would move by" in claims.check("mao2023.theorem6", sequence(similar()), games=100).unmet
 
 
 def test_other_rules_are_named():

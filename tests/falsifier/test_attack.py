@@ -31,5 +31,6 @@ def test_no_instance_raises(claim):
         decided += search.scores(claim, kind, settings, arrays)[2].sum()
         alone = {name: values[0] for name, values in arrays.items()}
         sides = search._sides(claim, kind, settings, arrays if kind.games_axis else alone)
-        assert sides is None or not any(np.isnan(side).any() for side in sides), settings
+        extrapolated = kind.name.endswith(" copies")  # NaN where one run cannot stand for later ones, which decides nothing
+        assert sides is None or extrapolated or not any(np.isnan(side).any() for side in sides), settings
     assert decided > 0

@@ -76,7 +76,7 @@ def theorem6(sequence, games=None, signal="hidden"):
     step = printed_step(first.game.horizon, first.parameters["iterations"], first.game.agents, count)
     measured, moves = where_it_stays(moved, np.average([gap(run, signal) for run in sequence.runs], axis=0, weights=weights))
     bound = printed_bound(first, similarity(sequence, weights=weights), count)
-    unmet = few_games(count) or not_equation5(sequence, alpha) or _unmet(sequence, step) or moves
+    unmet = moves or few_games(count) or not_equation5(sequence, alpha) or _unmet(sequence, step)
     return Sides(measured, bound, trivial(sequence), unmet, gap_rounding(sequence))
 
 
