@@ -268,7 +268,7 @@ def _falsify(options):
         smallest = falsifier.shrink(found.instance)
         path = falsifier.path_of(id, options.output)
         falsifier.save(path, smallest)
-        print(f"{found.games} instances, {found.violations} violate the claim, largest ratio {found.check.ratio:.4g}; shrunk to {path}:")
+        print(f"{found.games} instances, {found.violations} violate the claim, largest ratio {found.check.ratio:.4g}; shrunk to {path}:", flush=True)
         broken += _verdict(smallest.check())
     return 1 if broken else 0
 

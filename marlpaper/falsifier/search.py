@@ -88,7 +88,7 @@ def search(claim, trials=10_000, seed=0, budget=None, jobs=1, scheduler=None, fi
     scheduler : str, optional
         Address of a Dask scheduler, in place of `jobs`; the result is the same.
     first : bool
-        Whether to stop after the first chunk that has a violation.
+        Whether to stop after the first round of a chunk that has a violation.
     **fixed
         Settings that every instance shall have, e.g. `iterations=1000`.
 
@@ -109,7 +109,7 @@ def search(claim, trials=10_000, seed=0, budget=None, jobs=1, scheduler=None, fi
         raise ValueError(f"{unknown[0]} is fixed, expected a setting of the kind {kind.name!r}.")
     rounds, width = len(SCALES) + 1, SIDE_BY_SIDE if kind.games_axis else ONE_BY_ONE
     chunks = -(-trials // (rounds * width))
-    tasks = [(claim, seed, width, fixed) for seed in np.random.SeedSequence(validation.whole("seed", seed, 0)).spawn(chunks)]
+    tasks = [(claim, seed, width, fixed, first) for seed in np.random.SeedSequence(validation.whole("seed", seed, 0)).spawn(chunks)]
     found = parallel.ordered(_chunk, _in_time(tasks, budget), min(jobs, chunks), scheduler)
     with contextlib.closing(found):
         return _collect(claim, found, rounds * width * chunks, {"seed": seed}, first)
@@ -146,7 +146,7 @@ def _in_time(tasks, budget):
 
 def _chunk(task):
     """One chunk: settings, random games, rounds of changes to the worst of them."""
-    claim, seed, width, fixed = task
+    claim, seed, width, fixed, first = task
     rng, assignment = np.random.default_rng(seed), assigned(claim)
     kind = KINDS[assignment.kind]
     settings = kind.settings(rng, assignment.options) | fixed
@@ -154,16 +154,19 @@ def _chunk(task):
         width = WIDE
     expected, lengths = kind.arrays(settings), sizes(settings)
     arrays = {name: array.draw(rng, width, lengths) for name, array in expected.items()}
-    pool, counts = None, np.zeros(2, int)
+    pool, counts, rounds = None, np.zeros(2, int), 0
     for scale in (None, *SCALES):
         if scale is not None:
             arrays = _changed(rng, kind, settings, expected, pool[2], scale, width)
         ratios, excess, decided = scores(claim, kind, settings, arrays)
         counts += [(excess > 0).sum(), (~decided).sum()]
         pool = _worst(pool, ratios, excess, arrays, max(width // 10, 2))
+        rounds += 1
+        if first and counts[0]:
+            break
     ratios, excess, arrays = pool
     worst = {name: values[0] for name, values in arrays.items()}
-    tried = (width if worst else 1) * (len(SCALES) + 1)
+    tried = (width if worst else 1) * rounds
     return _Best((ratios[0], excess[0]), settings, worst, tried, *map(int, counts))
 
 
