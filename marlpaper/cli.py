@@ -107,7 +107,7 @@ def _add_claims(command):
     hunt.add_argument("--trials", type=_positive, default=100_000, metavar="N", help="instances to try (default: 100000)")
     hunt.add_argument("--seed", type=int, default=0, metavar="S", help="of the random numbers (default: 0)")
     hunt.add_argument("--budget", type=float, metavar="SECONDS", help="begin nothing new after this time (default: no limit)")
-    hunt.add_argument("--first", action="store_true", help="stop at the first violation of each claim")
+    hunt.add_argument("--first", action="store_true", help="stop at the first violation of each claim, and keep it as it is")
     hunt.add_argument("--jobs", type=_positive, default=os.cpu_count(), metavar="N", help="processes (default: all cores)")
     hunt.add_argument("--scheduler", metavar="ADDRESS", help="run on this Dask cluster, e.g. tcp://10.0.0.5:8786")
     hunt.add_argument("--output", default="runs/worst-cases", metavar="FOLDER", help="where to write the worst case (default: %(default)s)")
@@ -265,10 +265,10 @@ def _falsify(options):
         with _refused():
             trials = options.trials if len(ids) == 1 else falsifier.all_trials(id, options.trials)
             found = falsifier.search(id, trials, options.seed, options.budget, options.jobs, options.scheduler, options.first)
-        smallest = falsifier.shrink(found.instance)
+        smallest = found.instance if options.first else falsifier.shrink(found.instance)
         path = falsifier.path_of(id, options.output)
         falsifier.save(path, smallest)
-        print(f"{found.games} instances, {found.violations} violate the claim, largest ratio {found.check.ratio:.4g}; shrunk to {path}:", flush=True)
+        print(f"{found.games} instances, {found.violations} violate the claim, largest ratio {found.check.ratio:.4g}; {'kept in' if options.first else 'shrunk to'} {path}:", flush=True)
         broken += _verdict(smallest.check())
     return 1 if broken else 0
 
