@@ -98,48 +98,75 @@ def learn(game, starts, step_size, iterations, order, joint=False):
     """
     zero = ball(0)
     q = [{place: dict.fromkeys(game.joint, zero) for place in game.places} for _ in game.actions]
-    stages = []
+    stages, play = [], None
     for number, length in enumerate(stage_lengths(iterations, game.horizon)):
-        stages.append(_stage(game, q, starts(number), step_size, length, order, joint))
+        given = starts(number)
+        if play is None or not play.begins(q, given, length):
+            play = _Play(game, q, given, step_size, order, joint)
+        stages.append(play.until(length))
         q = _next_values(game, stages[-1])
     return stages
 
 
-def _stage(game, q, starts, step_size, length, order, together):
-    agents = range(game.agents)
-    done = Stage(length, starts, q, *([{} for _ in agents] for _ in range(4)), {}, game.twins)
-    for place in game.places:
-        played = [[ball(x) for x in starts[i][place]] for i in agents]
-        tables = [q[i][place] for i in agents]
-        moved = [[ball(0) for _ in row] for row in played]  # cumulated gains of the auxiliary iterate
-        feedback = [_feedback(game, tables[i], played, i) for i in agents]
-        gains = [[ball(0) for _ in row] for row in played]
-        sums = [[ball(0) for _ in row] for row in played]
-        earned, variation = ([ball(0) for _ in agents] for _ in range(2))
-        joint = dict.fromkeys(game.joint, ball(0))
-        for _ in range(length):
-            if order == "printed":
-                moved = _added(moved, feedback)
-            following = [_weights(starts[i][place], _sum(moved[i], feedback[i]), step_size) for i in agents]
+class _Play:
+    """A stage as it is played. One with the same values and starts as the one before begins like that, which then goes on."""
+
+    def __init__(self, game, q, starts, step_size, order, together):
+        self.game, self.q, self.starts, self.step_size, self.order, self.together = game, q, starts, step_size, order, together
+        self.done, self.places = 0, {place: _Place(game, [own[place] for own in q], [own[place] for own in starts]) for place in game.places}
+
+    def begins(self, q, starts, length):
+        """Whether a stage of this length begins with what has been played; balls are equal only if they are exact."""
+        return length >= self.done and q == self.q and starts == self.starts
+
+    def until(self, length):
+        """The stage, played on to its length."""
+        agents = range(self.game.agents)
+        stage = Stage(length, self.starts, self.q, *([{} for _ in agents] for _ in range(4)), {}, self.game.twins)
+        for key, place in self.places.items():
+            for _ in range(length - self.done):
+                place.iterate(self.step_size, self.order, self.together)
             for i in agents:
-                variation[i] += total(abs(x - y) for x, y in zip(following[i], played[i], strict=True)) ** 2
-            played = following
-            feedback = [_feedback(game, tables[i], played, i) for i in agents]
-            if order == "repaired":
-                moved = _added(moved, feedback)
-            gains, sums = _added(gains, feedback), _added(sums, played)
-            for i in agents:
-                earned[i] += total(x * g for x, g in zip(played[i], feedback[i], strict=True))
-            if together:
-                for joint_action in game.joint:
-                    joint[joint_action] += _probability(played, joint_action)
-        for i in agents:
-            done.gains[i][place] = [x / length for x in gains[i]]
-            done.earned[i][place] = earned[i] / length
-            done.variation[i][place] = variation[i]
-            done.sums[i][place] = sums[i]
-        done.joint[place] = {action: x / length for action, x in joint.items()}
-    return done
+                stage.gains[i][key] = [x / length for x in place.gains[i]]
+                stage.earned[i][key] = place.earned[i] / length
+                stage.variation[i][key] = place.variation[i]
+                stage.sums[i][key] = place.sums[i]
+            stage.joint[key] = {action: x / length for action, x in place.joint.items()}
+        self.done = length
+        return stage
+
+
+class _Place:
+    """What happens at one step and state: policies, feedback, and the sums of a stage."""
+
+    def __init__(self, game, tables, starts):
+        self.game, self.tables, self.starts, self.agents = game, tables, starts, range(game.agents)
+        self.played = [[ball(x) for x in start] for start in starts]
+        self.moved, self.gains, self.sums = ([[ball(0) for _ in row] for row in self.played] for _ in range(3))  # moved: gains of the auxiliary iterate
+        self.feedback = self._hear()
+        self.earned, self.variation = ([ball(0) for _ in self.agents] for _ in range(2))
+        self.joint = dict.fromkeys(game.joint, ball(0))
+
+    def _hear(self):
+        return [_feedback(self.game, self.tables[i], self.played, i) for i in self.agents]
+
+    def iterate(self, step_size, order, together):
+        """One iteration of all players."""
+        if order == "printed":
+            self.moved = _added(self.moved, self.feedback)
+        following = [_weights(self.starts[i], _sum(self.moved[i], self.feedback[i]), step_size) for i in self.agents]
+        for i in self.agents:
+            self.variation[i] += total(abs(x - y) for x, y in zip(following[i], self.played[i], strict=True)) ** 2
+        self.played = following
+        self.feedback = self._hear()
+        if order == "repaired":
+            self.moved = _added(self.moved, self.feedback)
+        self.gains, self.sums = _added(self.gains, self.feedback), _added(self.sums, self.played)
+        for i in self.agents:
+            self.earned[i] += total(x * g for x, g in zip(self.played[i], self.feedback[i], strict=True))
+        if together:
+            for action in self.game.joint:
+                self.joint[action] += _probability(self.played, action)
 
 
 def _probability(played, action):
