@@ -90,7 +90,7 @@ _assign(
     shortest=Least(1, -0.5, 1.5),
 )  # fmt: skip
 
-_assign("general-sum run", "lemma17", **FREE, order="printed", long={"iterations": (2**19 - 1,), "factor": (1e-3, 6e-4, 3e-4), "start": ("constant",)})
+_assign("general-sum run", "lemma17", **FREE, order="printed", long={"iterations": (2**18 - 1,), "factor": (1e-3, 6e-4, 3e-4), "start": ("constant",)})
 _assign("general-sum run", "lemma18", **FREE, order="printed")
 _assign("general-sum run", "lemma19 theorem5", **FREE, order="printed", shortest=Least(linear=10))
 _assign("general-sum run", "lemma17-repaired", **FREE, **STAGE)
