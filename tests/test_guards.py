@@ -22,18 +22,9 @@ from marlpaper.pipeline.project import parameters_label
 from marlpaper.pipeline.reproduce import require_kind, reproduce
 from marlpaper.pipeline.scrub import scrub
 from marlpaper.sweeps import grid
+from tests.front_matter import FRONT_MATTER
 
-SOURCE = """---
-jupytext:
-  text_representation:
-    extension: .md
-    format_name: myst
-kernelspec:
-  display_name: Python 3
-  language: python
-  name: python3
----
-
+SOURCE = FRONT_MATTER + """
 # Tiny
 
 ```{code-cell} ipython3

@@ -19,20 +19,11 @@ from marlpaper.lookup import UnknownNameError
 from marlpaper.pipeline import Project, reproduce, stamps
 from marlpaper.pipeline.dependencies import _registered_ids, modules_used
 from marlpaper.pipeline.scrub import incomplete, scrub
+from tests.front_matter import FRONT_MATTER
 
 pytestmark = pytest.mark.slow
 
 HEADER = """\
-    ---
-    jupytext:
-      text_representation:
-        extension: .md
-        format_name: myst
-    kernelspec:
-      display_name: Python 3
-      language: python
-      name: python3
-    ---
     # A tiny notebook
 
     ```{code-cell} ipython3
@@ -103,7 +94,7 @@ def write(path, text):
 
 def notebook(project, name, *cells):
     """Write a notebook source."""
-    text = "".join(textwrap.dedent(part) for part in (HEADER, *cells))
+    text = FRONT_MATTER + "".join(textwrap.dedent(part) for part in (HEADER, *cells))
     write(project.source(name), text.replace("NAME", repr(name)))
 
 

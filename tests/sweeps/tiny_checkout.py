@@ -3,18 +3,9 @@
 import textwrap
 
 from marlpaper.pipeline import Project
+from tests.front_matter import FRONT_MATTER
 
 SOURCE = """\
-    ---
-    jupytext:
-      text_representation:
-        extension: .md
-        format_name: myst
-    kernelspec:
-      display_name: Python 3
-      language: python
-      name: python3
-    ---
     # A tiny notebook
 
     ```{code-cell} ipython3
@@ -46,7 +37,7 @@ def checkout(root):
         "marlpaper/__init__.py": "",
         "marlpaper/simplex.py": "def step(x):\n    return x + 1\n",
         "data/games/game.toml": "reward = 1\n",
-        "notebooks/tiny.md": textwrap.dedent(SOURCE).replace("BEGAN", repr(str(root / "began"))),
+        "notebooks/tiny.md": (FRONT_MATTER + textwrap.dedent(SOURCE)).replace("BEGAN", repr(str(root / "began"))),
     }.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text)
